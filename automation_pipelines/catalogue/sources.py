@@ -1,0 +1,214 @@
+"""The canonical tables. Each has one `sql/sources/<name>.sql`; adopting the system is editing those.
+
+All instants are UTC, all money is integer minor units of `currency`.
+"""
+
+from automation_pipelines.catalogue.types import Column, Source, Type
+
+
+def _id(name: str, references: str | None = None, *, required: bool = True, doc: str = "") -> Column:
+    text = doc or (f"The row of `{references}` this belongs to." if references else "Key of the row.")
+    return Column(name, Type.ID, text, required=required, references=references)
+
+
+_TENANT = _id("tenant_id", "tenants")
+_CUSTOMER = _id("customer_id", "customers")
+_AGENT = _id("agent_id", "users", required=False, doc="The member of staff in charge.")
+_CURRENCY = Column("currency", Type.TEXT, "ISO 4217 code of the amount.", required=True)
+_UPDATED = Column("updated_at", Type.INSTANT, "When the CRM last wrote the row.")
+
+TENANTS = Source(
+    "tenants",
+    "one isolated customer organisation",
+    (
+        _id("id"),
+        Column("name", Type.TEXT, "Name shown to customers.", required=True),
+        Column("time_zone", Type.TEXT, "IANA zone, for example Asia/Kathmandu.", required=True),
+        Column("send_time", Type.TEXT, "Local time of dated messages, HH:MM.", required=True),
+        Column("locale", Type.TEXT, "BCP 47 tag.", required=True),
+        Column("currency", Type.TEXT, "ISO 4217 code.", required=True),
+        Column("inactivity_days", Type.INTEGER, "Days of silence before re-engagement, 1-365."),
+        Column("sender_name", Type.TEXT, "Name of the From header.", required=True),
+        Column("sender_email", Type.TEXT, "Address of the From header.", required=True),
+        Column("reply_to", Type.TEXT, "Address of the Reply-To header."),
+        Column("brand_color", Type.TEXT, "Main colour as #rrggbb."),
+        Column("logo_url", Type.TEXT, "https address of the logo."),
+        Column("website", Type.TEXT, "https address of the site."),
+        Column("postal_address", Type.TEXT, "Postal address for the footer, one line."),
+        Column("active", Type.BOOLEAN, "False: nothing is sent for this tenant.", required=True),
+    ),
+)
+
+USERS = Source(
+    "users",
+    "one member of a tenant's staff",
+    (
+        _id("id"),
+        _TENANT,
+        Column("name", Type.TEXT, "Full name.", required=True, personal=True),
+        Column("email", Type.TEXT, "Work address.", personal=True),
+        Column("phone", Type.TEXT, "Work phone.", personal=True),
+        Column(
+            "role",
+            Type.TEXT,
+            "Level in the escalation hierarchy.",
+            required=True,
+            values=("agent", "manager", "department_manager", "senior_management", "executive"),
+        ),
+        Column("department", Type.TEXT, "Department; its manager has role department_manager."),
+        _id("manager_id", "users", required=False, doc="The direct manager."),
+        Column("active", Type.BOOLEAN, "False: left the company; gets nothing.", required=True),
+    ),
+)
+
+CUSTOMERS = Source(
+    "customers",
+    "one customer of one tenant",
+    (
+        _id("id"),
+        _TENANT,
+        Column("name", Type.TEXT, "Full name.", personal=True),
+        Column("first_name", Type.TEXT, "Given name used in greetings.", personal=True),
+        Column("email", Type.TEXT, "E-mail address as entered.", personal=True),
+        Column("phone", Type.TEXT, "Phone number as entered.", personal=True),
+        Column("locale", Type.TEXT, "BCP 47 tag; null: the tenant's."),
+        Column("time_zone", Type.TEXT, "IANA zone; null: the tenant's."),
+        Column("country", Type.TEXT, "ISO 3166 alpha-2 code."),
+        Column("segment", Type.TEXT, "Marketing segment, free text."),
+        Column("status", Type.TEXT, "Relationship.", values=("lead", "active", "past")),
+        Column("birthday", Type.DATE, "Date of birth.", personal=True),
+        Column("lifetime_value", Type.MONEY, "Paid so far, minor units of the tenant's currency."),
+        Column("email_opt_out", Type.BOOLEAN, "True: no marketing e-mail.", required=True),
+        Column("created_at", Type.INSTANT, "When the customer was added.", required=True),
+        Column("last_activity_at", Type.INSTANT, "Last booking, payment, enquiry or visit."),
+        _AGENT,
+        _UPDATED,
+    ),
+    watermark="updated_at",
+)
+
+QUERIES = Source(
+    "queries",
+    "one enquiry with the deadline by which it must be answered",
+    (
+        _id("id"),
+        _TENANT,
+        _CUSTOMER,
+        _AGENT,
+        Column("title", Type.TEXT, "Subject line of the enquiry."),
+        Column("destination", Type.TEXT, "Where the customer wants to go."),
+        Column(
+            "status",
+            Type.TEXT,
+            "Open until somebody resolves it.",
+            required=True,
+            values=("open", "in_progress", "resolved", "closed"),
+        ),
+        Column("priority", Type.TEXT, "Urgency.", values=("low", "normal", "high", "urgent")),
+        Column("escalation_level", Type.INTEGER, "0-4; written back by the SLA escalation."),
+        Column("created_at", Type.INSTANT, "When it arrived.", required=True),
+        Column("sla_due_at", Type.INSTANT, "Deadline of the service level agreement."),
+        Column("resolved_at", Type.INSTANT, "When it was resolved."),
+        _UPDATED,
+    ),
+    watermark="updated_at",
+)
+
+QUOTES = Source(
+    "quotes",
+    "one offer made to a customer",
+    (
+        _id("id"),
+        _TENANT,
+        _CUSTOMER,
+        _AGENT,
+        Column("number", Type.TEXT, "Number printed on the quote.", required=True),
+        Column("destination", Type.TEXT, "What is offered."),
+        Column("amount", Type.MONEY, "Total, minor units."),
+        _CURRENCY,
+        Column(
+            "status",
+            Type.TEXT,
+            "Open while sent or viewed.",
+            required=True,
+            values=("draft", "sent", "viewed", "accepted", "rejected", "expired"),
+        ),
+        Column("created_at", Type.INSTANT, "When it was drafted.", required=True),
+        Column("sent_at", Type.INSTANT, "When the customer got it."),
+        Column("expires_at", Type.INSTANT, "Until when it holds."),
+        Column("decided_at", Type.INSTANT, "When it was accepted or rejected."),
+        _UPDATED,
+    ),
+    watermark="updated_at",
+)
+
+BOOKINGS = Source(
+    "bookings",
+    "one booked trip",
+    (
+        _id("id"),
+        _TENANT,
+        _CUSTOMER,
+        _AGENT,
+        _id("quote_id", "quotes", required=False),
+        Column("reference", Type.TEXT, "Booking reference.", required=True),
+        Column("destination", Type.TEXT, "Where to."),
+        Column("amount", Type.MONEY, "Price, minor units."),
+        _CURRENCY,
+        Column(
+            "status",
+            Type.TEXT,
+            "State of the trip.",
+            required=True,
+            values=("confirmed", "cancelled", "completed"),
+        ),
+        Column("booked_at", Type.INSTANT, "When it was booked.", required=True),
+        Column("departure_on", Type.DATE, "First day of the trip."),
+        Column("return_on", Type.DATE, "Last day of the trip."),
+        _UPDATED,
+    ),
+    watermark="updated_at",
+)
+
+PAYMENTS = Source(
+    "payments",
+    "one payment due or made",
+    (
+        _id("id"),
+        _TENANT,
+        _CUSTOMER,
+        _id("booking_id", "bookings", required=False),
+        Column("amount", Type.MONEY, "Amount, minor units.", required=True),
+        _CURRENCY,
+        Column(
+            "status",
+            Type.TEXT,
+            "Due until paid.",
+            required=True,
+            values=("due", "paid", "failed", "refunded"),
+        ),
+        Column("due_on", Type.DATE, "Calendar day it is due, tenant's zone."),
+        Column("paid_at", Type.INSTANT, "When it arrived."),
+        _UPDATED,
+    ),
+    watermark="updated_at",
+)
+
+EVENTS = Source(
+    "events",
+    "one typed, dated thing that happened to a customer",
+    (
+        _id("id"),
+        _TENANT,
+        _CUSTOMER,
+        Column("type", Type.TEXT, "What happened, for example document_uploaded.", required=True),
+        Column("at", Type.INSTANT, "When.", required=True),
+        Column("detail", Type.TEXT, "Free text."),
+    ),
+    watermark="at",
+)
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (TENANTS, USERS, CUSTOMERS, QUERIES, QUOTES, BOOKINGS, PAYMENTS, EVENTS)
+}

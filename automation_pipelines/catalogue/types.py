@@ -1,0 +1,146 @@
+"""The vocabulary in which catalogue entries are written. No entries, no SQL, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Type(StrEnum):
+    """Column types, the same in every engine. `FRAME_TYPES` in `engine` says how each is stored."""
+
+    ID = "id"
+    """A CRM key as int64: the CRM's integer, or 63 bits of a hash of its text."""
+    INTEGER = "integer"
+    MONEY = "money"
+    """Integer minor units (cents) of the row's `currency`."""
+    NUMBER = "number"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    INSTANT = "instant"
+    """A moment in time, UTC, microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `required` refuses nulls; `values` refuses everything else that is not null."""
+
+    name: str
+    type: Type
+    doc: str
+    required: bool = False
+    values: tuple[str, ...] = ()
+    references: str | None = None
+    """The source whose `id` this column holds."""
+    personal: bool = False
+    """Personal data: masked in previews, never in decisions, statistics or metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A canonical table: `sql/sources/<name>.sql` selects exactly these columns from the CRM."""
+
+    name: str
+    row: str
+    """What one row is."""
+    columns: tuple[Column, ...]
+    watermark: str | None = None
+    """The column, written by the CRM, that grows with every new or changed row."""
+    lag: timedelta = timedelta(minutes=15)
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; `KeyError` if there is none."""
+        return {column.name: column for column in self.columns}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Rows whose `column` is one of `values`."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """Rows whose `column` (date or instant) lies in one of the anchor ranges asked for."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnMonthDay:
+    """Rows whose `column` (date or instant) has the month and day of some day in the anchor ranges."""
+
+    column: str
+
+
+Predicate = Among | InRange | OnMonthDay
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What an audience needs of one source: these columns, of the rows that match every predicate.
+
+    With `of`, only rows whose `id` occurs in that (source, column) among the rows read for the same
+    audience: "the customers of those quotes". A predicate is pushed into the CRM's SQL and may let
+    through a little more than it says; the audience's SQL is exact.
+    """
+
+    source: str
+    columns: tuple[str, ...]
+    where: tuple[Predicate, ...] = ()
+    of: tuple[str, str] | None = None
+
+
+class Anchor(StrEnum):
+    """What steps count from."""
+
+    DATE = "date"
+    INSTANT = "instant"
+    SCHEDULE = "schedule"
+    """The slots of the campaign's own schedule: the audience is a segment."""
+
+
+class Grain(StrEnum):
+    """Which time this is: how much of the anchor makes the occurrence."""
+
+    ONCE = "once"
+    YEAR = "year"
+    DAY = "day"
+    INSTANT = "instant"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One row per subject in scope with its anchor: `sql/audiences/<name>.sql`.
+
+    The SQL returns `tenant_id, subject_id, subject_text, customer_id, agent_id, anchor` (no `anchor`
+    for a segment; `customer_id`/`agent_id` null where there is none) and then `columns`, which
+    conditions and templates may use.
+    """
+
+    name: str
+    row: str
+    subject: str
+    """The source whose row the subject is."""
+    anchor: Anchor
+    grain: Grain
+    reads: tuple[Read, ...]
+    columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A published table: `sql/stats/<name>.sql`."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    daily: bool = True
+    """Filed and restated per UTC day (column `day`); otherwise derived whole from the daily ones."""
+    inputs: tuple[str, ...] = field(default=())
+
+

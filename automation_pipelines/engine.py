@@ -1,0 +1,79 @@
+"""Runs the files of `sql/` over columnar frames in DuckDB. No file names, no business rules.
+
+Every engine speaks UTC, has the macros of `sql/macros.sql`, and takes values only as bound parameters.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import jinja2
+import polars as pl
+
+from automation_pipelines.catalogue.types import Type
+from automation_pipelines.sqlfiles import SHIPPED
+
+FRAME_TYPES: dict[Type, pl.DataType] = {
+    Type.ID: pl.Int64(),
+    Type.INTEGER: pl.Int64(),
+    Type.MONEY: pl.Int64(),
+    Type.NUMBER: pl.Float64(),
+    Type.TEXT: pl.String(),
+    Type.BOOLEAN: pl.Boolean(),
+    Type.DATE: pl.Date(),
+    Type.INSTANT: pl.Datetime("us", "UTC"),
+}
+
+SQL_TYPES: dict[Type, str] = {
+    Type.ID: "BIGINT",
+    Type.INTEGER: "BIGINT",
+    Type.MONEY: "BIGINT",
+    Type.NUMBER: "DOUBLE",
+    Type.TEXT: "VARCHAR",
+    Type.BOOLEAN: "BOOLEAN",
+    Type.DATE: "DATE",
+    Type.INSTANT: "TIMESTAMPTZ",
+}
+
+_SHAPES = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701 - SQL, no HTML
+
+
+def shape(statement: str, **names: object) -> str:
+    """Shape a statement with Jinja: which columns, which predicates. Values are never put in here."""
+    return _SHAPES.from_string(statement).render(**names)
+
+
+class Engine:
+    """One DuckDB connection with named frames. Not shared between threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def add(self, **frames: pl.DataFrame) -> None:
+        """Make frames known by name; a frame of that name is replaced."""
+        for name, frame in frames.items():
+            self.connection.register(name, frame)
+
+    def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run one statement with bound `$name` values and return its rows. Instants come back as UTC."""
+        result = self.connection.sql(statement, params=dict(parameters or {})).pl()
+        instants = [name for name, dtype in result.schema.items() if isinstance(dtype, pl.Datetime) and dtype.time_zone]
+        return result.with_columns(pl.col(instants).dt.convert_time_zone("UTC")) if instants else result
+
+    def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Run one statement, keep its rows in the engine as table `name`, and return their number."""
+        self.connection.sql(statement, params=dict(parameters or {})).create(name)
+        return int(self.connection.table(name).aggregate("count(*)").fetchall()[0][0])
+
+
+@contextmanager
+def open_engine(*, memory_limit: str = "1500MB") -> Iterator[Engine]:
+    """An engine in memory, closed at the end."""
+    connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit})
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute((SHIPPED / "macros.sql").read_text(encoding="utf-8"))
+        yield Engine(connection)
+    finally:
+        connection.close()

@@ -1,0 +1,45 @@
+"""Every error this project raises on purpose: one tree, the root on top.
+
+A message says what is wrong, where, and what to do about it. Configuration errors (somebody must
+edit something) are kept apart from data errors (the CRM sent something we cannot use) and from
+refusals (the request makes no sense in the present state). Delivery failures are not errors:
+channels answer with an `Outcome` (see `model`).
+"""
+
+from collections.abc import Sequence
+
+
+class AutomationError(Exception):
+    """Root of the tree: catching it catches everything raised on purpose, and no bug."""
+
+
+class ConfigurationError(AutomationError):
+    """A setting, SQL file or installation is wrong; nothing was started."""
+
+
+class CampaignError(ConfigurationError):
+    """A campaign file is refused. `problems` holds one `file:line: what, allowed values` each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class SourceError(AutomationError):
+    """The CRM cannot be read, or what it returned breaks the contract of its sources."""
+
+
+class ContractError(SourceError):
+    """All violations of all sources of one extraction, reported together."""
+
+    def __init__(self, violations: Sequence[str]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("\n".join(self.violations))
+
+
+class RefusedError(AutomationError):
+    """The request is understood and not allowed now (an illegal move, an unknown id)."""
+
+
+class LockedError(RefusedError):
+    """Another planner holds the lock of this database."""

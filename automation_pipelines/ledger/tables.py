@@ -1,0 +1,276 @@
+"""The tables of the automation database, for SQLite and PostgreSQL alike.
+
+The tables refuse what cannot happen: states are guarded by CHECK constraints, duplicates by the
+UNIQUE key. `migrations/` is proved equal to these declarations by a test.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from automation_pipelines.model import EventType, Purpose, Reason, State, require_utc
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant: `timestamptz` on PostgreSQL, integer microseconds since 1970 on SQLite.
+
+    SQLite would drop the offset silently, so naive values are refused instead of guessed at.
+    """
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Pick the column type of the database at hand."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.DateTime(timezone=True))
+        return dialect.type_descriptor(sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        """Convert a parameter; `ValueError` for a naive one."""
+        if value is None:
+            return None
+        moment = require_utc(value)
+        return moment if dialect.name == "postgresql" else (moment - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Convert a result back to an aware UTC instant."""
+        if value is None or isinstance(value, datetime):
+            return value.astimezone(UTC) if value else None
+        return EPOCH + int(value) * MICROSECOND
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite makes only an INTEGER primary key an alias of the rowid.
+_AutoId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _one_of(column: str, values: Any) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+FINAL = (State.COMPLETED, State.DEAD, State.SKIPPED, State.CANCELLED, State.UNKNOWN)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    # The key. It leads with time, so that inserts stay local however long the history gets.
+    sa.Column("occurrence", sa.BigInteger, nullable=False),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("campaign_id", sa.Integer, nullable=False),
+    sa.Column("step_id", sa.Integer, nullable=False),
+    sa.Column("subject_id", sa.BigInteger, nullable=False),
+    sa.Column("recipient_id", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("reason", sa.String(12), nullable=True),  # why skipped; null unless skipped
+    sa.Column("held_by", sa.String(12), nullable=True),  # the open reason before a stale end
+    sa.Column("purpose", sa.String(13), nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("variant", sa.SmallInteger, nullable=True),
+    sa.Column("campaign_version", sa.Integer, nullable=False),
+    sa.Column("priority", sa.SmallInteger, nullable=False),  # smaller goes first
+    sa.Column("due_at", UtcDateTime, nullable=False),  # never changes: days are filed by it
+    sa.Column("expires_at", UtcDateTime, nullable=True),
+    sa.Column("available_at", UtcDateTime, nullable=False),  # due_at, a retry or a window's opening
+    sa.Column("attempts", sa.SmallInteger, nullable=False),
+    sa.Column("tick_id", sa.BigInteger, nullable=False),  # the tick that planned it
+    sa.Column("lease_owner", sa.String(64), nullable=True),
+    sa.Column("lease_until", UtcDateTime, nullable=True),
+    sa.Column("handed_off_at", UtcDateTime, nullable=True),  # set just before the provider is asked
+    sa.Column("finished_at", UtcDateTime, nullable=True),
+    sa.Column("provider_id", sa.String(255), nullable=True),
+    sa.UniqueConstraint(
+        "occurrence", "tenant_id", "campaign_id", "step_id", "subject_id", "recipient_id"
+    ),
+    sa.CheckConstraint(_one_of("state", State), name="state"),
+    sa.CheckConstraint(_one_of("purpose", Purpose), name="purpose"),
+    sa.CheckConstraint("(reason IS NULL) = (state <> 'skipped')", name="reason"),
+    sa.CheckConstraint(
+        _one_of("reason", [*Reason, "expired"]) + " AND reason <> 'planned'", name="reason_word"
+    ),
+    sa.CheckConstraint(
+        f"(finished_at IS NOT NULL) = ({_one_of('state', FINAL)})", name="finished_when_final"
+    ),
+    sa.CheckConstraint(
+        "(lease_owner IS NOT NULL) = (state = 'processing')"
+        " AND (lease_until IS NOT NULL) = (state = 'processing')",
+        name="leased_when_processing",
+    ),
+    sa.CheckConstraint(
+        "provider_id IS NULL OR state = 'completed'", name="provider_id_when_completed"
+    ),
+    sa.CheckConstraint("attempts >= 0", name="attempts"),
+)
+sa.Index(
+    "ix_jobs_claim",
+    jobs.c.available_at,
+    jobs.c.priority,
+    sqlite_where=jobs.c.state == "pending",
+    postgresql_where=jobs.c.state == "pending",
+)
+sa.Index(
+    "ix_jobs_lease",
+    jobs.c.lease_until,
+    sqlite_where=jobs.c.state == "processing",
+    postgresql_where=jobs.c.state == "processing",
+)
+sa.Index("ix_jobs_due", jobs.c.due_at)
+sa.Index("ix_jobs_finished", jobs.c.finished_at)
+
+# Personal data and errors, apart from the narrow record, so that they can go after a retention time.
+job_payloads = sa.Table(
+    "job_payloads",
+    metadata,
+    sa.Column("job_id", sa.BigInteger, sa.ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    sa.Column("subject_text", sa.Text, nullable=False),  # the CRM's own key, as people know it
+    sa.Column("address", sa.Text, nullable=True),  # null for an action
+    sa.Column("address_hash", sa.String(64), nullable=True),
+    sa.Column("customer_id", sa.BigInteger, nullable=True),
+    sa.Column("variables", sa.Text, nullable=False),  # JSON object of what the template may use
+    sa.Column("error", sa.Text, nullable=True),  # the last one
+)
+
+# Slug → integer, append-only and never reused: an id is an identity, even after deletion.
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("campaign", sa.String(80), nullable=False),
+    sa.Column("step", sa.String(80), nullable=False),  # '' names the campaign itself
+    sa.Column("mode", sa.String(4), nullable=False),
+    sa.UniqueConstraint("campaign", "step", "mode"),
+    sa.CheckConstraint(_one_of("mode", ("live", "test")), name="mode"),
+)
+
+campaigns = sa.Table(
+    "campaigns",
+    metadata,
+    sa.Column("campaign", sa.String(80), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),  # the newest applied
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=True),  # of the present life: the active_from
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("changed_by", sa.String(120), nullable=False),
+    sa.CheckConstraint(
+        _one_of("state", ("draft", "running", "paused", "completed", "cancelled", "deleted")), name="state"
+    ),
+)
+
+campaign_versions = sa.Table(
+    "campaign_versions",
+    metadata,
+    sa.Column("campaign", sa.String(80), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, nullable=False),  # the YAML as applied, comments and all
+    sa.Column("spec", sa.Text, nullable=False),  # JSON of campaign.Campaign
+    sa.Column("templates", sa.Text, nullable=False),  # JSON: template name → its parts
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("applied_at", UtcDateTime, nullable=False),
+    sa.Column("applied_by", sa.String(120), nullable=False),
+)
+
+# From when a step counts: moments before it do not exist.
+campaign_steps = sa.Table(
+    "campaign_steps",
+    metadata,
+    sa.Column("campaign", sa.String(80), primary_key=True),
+    sa.Column("step", sa.String(80), primary_key=True),
+    sa.Column("active_from", UtcDateTime, nullable=False),
+)
+
+# One row per completed planning run. The newest live row's `as_of` is `planned_through`.
+ticks = sa.Table(
+    "ticks",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("mode", sa.String(6), nullable=False),  # live, manual, test
+    sa.Column("as_of", UtcDateTime, nullable=False),
+    sa.Column("planned_from", UtcDateTime, nullable=True),
+    sa.Column("planned_to", UtcDateTime, nullable=False),
+    sa.Column("moments", sa.BigInteger, nullable=False),
+    sa.Column("planned", sa.BigInteger, nullable=False),
+    sa.Column("settled", sa.BigInteger, nullable=False),
+    sa.Column("files_published", sa.Boolean, nullable=False),  # false: a crash lost its decision files
+    sa.Column("committed_at", UtcDateTime, nullable=False),
+    sa.CheckConstraint(_one_of("mode", ("live", "manual", "test")), name="mode"),
+)
+sa.Index("ix_ticks_as_of", ticks.c.as_of)
+
+# What delivery and statistics must know of a tenant without asking the CRM; refreshed by each tick.
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("profile", sa.Text, nullable=False),  # JSON of the row of source `tenants`
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("address_hash", sa.String(64), nullable=False),
+    sa.Column("topic", sa.String(80), nullable=False),  # '' = every topic
+    sa.Column("reason", sa.String(20), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=True),
+    sa.UniqueConstraint("tenant_id", "channel", "address_hash", "topic", "reason"),
+    sa.CheckConstraint(
+        _one_of("reason", ("bounced", "complained", "unsubscribed", "manual")), name="reason"
+    ),
+)
+
+# One row per thing that came back. `identity` makes a repeat of the same feedback a no-op.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("identity", sa.String(200), nullable=False, unique=True),
+    sa.Column("type", sa.String(12), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("job_id", sa.BigInteger, nullable=True),  # null: no job of ours is known for it
+    sa.Column("detail", sa.Text, nullable=True),  # JSON, no personal data
+    sa.CheckConstraint(_one_of("type", EventType), name="type"),
+)
+sa.Index("ix_events_job", events.c.job_id)
+sa.Index("ix_events_at", events.c.at)
+sa.Index("ix_events_received", events.c.received_at)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("by", sa.String(120), nullable=False),
+    sa.Column("action", sa.String(60), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),  # JSON
+)
+
+# The salt of address hashes, drawn once; without it the hashes could be reversed by enumeration.
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("salt", sa.String(64), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.CheckConstraint("id = 1", name="single"),
+)

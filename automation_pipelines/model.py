@@ -1,0 +1,143 @@
+"""The words that travel between modules: frozen values, no behaviour beyond validation.
+
+What belongs here is shared by at least two layers. Time is always an aware UTC `datetime`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+Scalar = str | int | float | bool | None
+
+
+def require_utc(moment: datetime) -> datetime:
+    """Return `moment` in UTC; raise `ValueError` for a naive one (time is an argument, aware)."""
+    if moment.tzinfo is None:
+        msg = f"naive time {moment.isoformat()}: give a time with a zone, for example ...+00:00"
+        raise ValueError(msg)
+    return moment.astimezone(UTC)
+
+
+class Purpose(StrEnum):
+    """Why a message exists; consent, lateness and repeats after a crash follow from it."""
+
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+    INTERNAL = "internal"
+
+
+class Reason(StrEnum):
+    """What planning made of a moment, in the order in which the gates are asked.
+
+    `SETTLED` reasons take the moment's key for good; the others are judged again at each tick.
+    """
+
+    STALE = "stale"
+    INACTIVE = "inactive"
+    WAITING = "waiting"
+    CONDITION = "condition"
+    NO_RECIPIENT = "no_recipient"
+    SUPPRESSED = "suppressed"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    HOLDOUT = "holdout"
+    GUARDED = "guarded"
+    CAPPED = "capped"
+    LIMITED = "limited"
+    PLANNED = "planned"
+
+
+SETTLED = frozenset(
+    {
+        Reason.STALE,
+        Reason.CONDITION,
+        Reason.SUPERSEDED,
+        Reason.HOLDOUT,
+        Reason.CAPPED,
+        Reason.LIMITED,
+        Reason.PLANNED,
+    }
+)
+
+
+class State(StrEnum):
+    """Where a job is (DESIGN: the ledger)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class EventType(StrEnum):
+    """Feedback, in one vocabulary for all providers."""
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    CONVERTED = "converted"
+    UNSUBSCRIBED = "unsubscribed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took responsibility. `provider_id` is its name for the message, if it said one."""
+
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now: try again later, not before `after` has passed when the provider asked for that."""
+
+    error: str
+    after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Never: repeating this hand-off cannot succeed."""
+
+    error: str
+
+
+Outcome = Sent | Retry | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One complete e-mail ready for hand-off.
+
+    `content` is an RFC 5322 message with CRLF line ends whose Message-ID derives from `job_id`, so a
+    repeat carries the same one. `sender` and `recipient` are the envelope addresses.
+    """
+
+    job_id: int
+    tenant_id: int
+    sender: str
+    recipient: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBack:
+    """One CRM write-back: `sql/actions/<action>.sql` with `values` bound by name."""
+
+    job_id: int
+    tenant_id: int
+    action: str
+    values: Mapping[str, Scalar]
+
+
+Handoff = Email | WriteBack

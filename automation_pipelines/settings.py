@@ -1,0 +1,107 @@
+"""Everything an operator can set, read from the environment once, at assembly.
+
+Nothing else in the project reads the environment. URLs may hold passwords: they are `SecretStr`,
+so printing settings, logs and errors cannot leak them.
+"""
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+
+class Settings(BaseSettings):
+    """One installation. Every field can be passed by name; the environment fills the rest."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AUTOMATION_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    home: AbsolutePath = Field(
+        default=Path(".automation"), description="Directory of everything the system writes."
+    )
+    crm_url: SecretStr | None = Field(
+        default=None,
+        description="The CRM: sqlite:///file, postgresql://…, a directory of Parquet/CSV files, or "
+        "any SQLAlchemy URL. Default: <home>/crm.db.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="The automation database (ledger, campaigns): sqlite:///file or postgresql://…. "
+        "Default: <home>/automation.db.",
+    )
+    sql_dir: AbsolutePath | None = Field(
+        default=None, description="Directory whose SQL files take precedence over the shipped ones."
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="smtp://user:password@host:587?tls=starttls, or smtps://…. "
+        "Default: messages are written to the maildir <home>/outbox.",
+    )
+    smtp_connections: int = Field(default=8, ge=1, le=256, description="Concurrent connections.")
+    tick_minutes: int = Field(default=30, ge=1, le=1440, description="Cadence of the tick.")
+    notify_email: str | None = Field(
+        default=None, description="Who is told when a run fails; sent through the email channel."
+    )
+    job_max_retries: int = Field(
+        default=3,
+        ge=0,
+        validation_alias=AliasChoices("job_max_retries", "JOB_MAX_RETRIES"),
+        description="Retries after the first attempt, before the dead-letter queue.",
+    )
+    job_retry_delay_ms: int = Field(
+        default=300_000,
+        ge=0,
+        validation_alias=AliasChoices("job_retry_delay_ms", "JOB_RETRY_DELAY"),
+        description="Delay before the first retry in milliseconds; doubles with each one.",
+    )
+    lease_seconds: int = Field(default=300, ge=1, description="How long a claimed job stays claimed.")
+    claim_batch: int = Field(default=500, ge=1, description="Jobs taken per claim.")
+
+    @property
+    def crm(self) -> str:
+        """The CRM's URL or directory, defaults applied. Holds secrets: never print it."""
+        return self.crm_url.get_secret_value() if self.crm_url else f"sqlite:///{self.home / 'crm.db'}"
+
+    @property
+    def database(self) -> str:
+        """The automation database's URL, defaults applied. Holds secrets: never print it."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'automation.db'}"
+
+    @property
+    def tick(self) -> timedelta:
+        """The cadence as a duration."""
+        return timedelta(minutes=self.tick_minutes)
+
+    @property
+    def retry_delay(self) -> timedelta:
+        """Delay before the first retry."""
+        return timedelta(milliseconds=self.job_retry_delay_ms)
+
+    @cached_property
+    def outbox(self) -> Path:
+        """The maildir of the embedded default."""
+        return self.home / "outbox"
+
+    @cached_property
+    def files(self) -> Path:
+        """Frames, decisions and statistics as Parquet."""
+        return self.home / "files"
+
+    @cached_property
+    def analytics(self) -> Path:
+        """The published statistics database."""
+        return self.home / "analytics.duckdb"

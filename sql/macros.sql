@@ -1,0 +1,23 @@
+-- The pieces of DuckDB's dialect that other engines spell differently, each behind one name.
+
+-- A text key as 63 bits: the first 16 hex digits of its MD5 without the sign bit, the same everywhere.
+CREATE OR REPLACE MACRO hash63(key) AS
+    CAST(('0x' || substr(md5(CAST(key AS VARCHAR)), 1, 16))::UBIGINT & 9223372036854775807 AS BIGINT);
+
+-- An instant or date as whole minutes since 1970-01-01T00:00Z.
+CREATE OR REPLACE MACRO minutes_of(moment) AS CAST(floor(epoch(moment) / 60) AS BIGINT);
+
+-- An e-mail address as it is compared: trimmed, the whole in lower case.
+CREATE OR REPLACE MACRO normal_email(address) AS lower(trim(address));
+
+-- Whether an address can be tried at all (RFC 5321 dot-string local part, a domain with a dot).
+-- The mail server has the last word.
+CREATE OR REPLACE MACRO plausible_email(address) AS
+    coalesce(
+        length(address) <= 254
+        AND regexp_full_match(
+            address,
+            '[^\s@"(),:;<>\[\]\\.\x00-\x1f]+(\.[^\s@"(),:;<>\[\]\\.\x00-\x1f]+)*@([\p{L}\p{N}]([\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}][\p{L}\p{N}-]{0,61}[\p{L}\p{N}]'
+        ),
+        false
+    );
