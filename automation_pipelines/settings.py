@@ -7,7 +7,7 @@ so printing settings, logs and errors cannot leak them.
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         "Default: messages are written to the maildir <home>/outbox.",
     )
     smtp_connections: int = Field(default=8, ge=1, le=256, description="Concurrent connections.")
+    leap_day: Literal["02-28", "03-01"] = Field(
+        default="02-28", description="Day of common years on which 29 February is observed."
+    )
     tick_minutes: int = Field(default=30, ge=1, le=1440, description="Cadence of the tick.")
     notify_email: str | None = Field(
         default=None, description="Who is told when a run fails; sent through the email channel."

@@ -21,3 +21,27 @@ CREATE OR REPLACE MACRO plausible_email(address) AS
         ),
         false
     );
+
+-- A DOUBLE as JavaScript writes it: 1.0 is 1, 1e16 is spelled out, and 1e-07 is 1e-7.
+CREATE OR REPLACE MACRO number_text(number) AS (
+    WITH parts AS (
+        SELECT
+            CAST(abs(number) AS VARCHAR) AS written,
+            replace(regexp_replace(split_part(CAST(abs(number) AS VARCHAR), 'e', 1), '\.0$', ''), '.', '') AS digits,
+            CAST(nullif(split_part(CAST(abs(number) AS VARCHAR), 'e', 2), '') AS INTEGER) AS exponent
+    )
+    SELECT
+        CASE WHEN number < 0 THEN '-' ELSE '' END
+        || CASE
+            WHEN isnan(number) THEN 'NaN'
+            WHEN isinf(number) THEN 'Infinity'
+            WHEN exponent IS NULL THEN regexp_replace(written, '\.0$', '')
+            WHEN exponent BETWEEN 0 AND 20 THEN rpad(digits, exponent + 1, '0')
+            WHEN exponent BETWEEN -6 AND -1 THEN '0.' || repeat('0', -exponent - 1) || digits
+            ELSE regexp_replace(regexp_replace(written, '\.0e', 'e'), 'e([+-])0', 'e\1')
+        END
+    FROM parts
+);
+
+-- The calendar day of an instant in an IANA zone.
+CREATE OR REPLACE MACRO local_date(moment, zone) AS CAST(timezone(zone, moment) AS DATE);

@@ -80,7 +80,12 @@ CUSTOMERS = Source(
         Column("lifetime_value", Type.MONEY, "Paid so far, minor units of the tenant's currency."),
         Column("email_opt_out", Type.BOOLEAN, "True: no marketing e-mail.", required=True),
         Column("created_at", Type.INSTANT, "When the customer was added.", required=True),
-        Column("last_activity_at", Type.INSTANT, "Last booking, payment, enquiry or visit."),
+        Column(
+            "last_activity_at",
+            Type.INSTANT,
+            "Last booking, payment, enquiry or visit; created_at if there was none.",
+            required=True,
+        ),
         _AGENT,
         _UPDATED,
     ),

@@ -1,0 +1,17 @@
+-- One row per customer and anniversary, among the days asked for, of the day (in UTC) they were added.
+SELECT
+    c.tenant_id,
+    c.id AS subject_id,
+    c.id_text AS subject_text,
+    c.id AS customer_id,
+    CAST(NULL AS BIGINT) AS agent_id,
+    d.day AS anchor,
+    c.first_name,
+    c.segment,
+    c.country,
+    c.status,
+    c.lifetime_value,
+    CAST(year(d.day) - year(c.created_at) AS BIGINT) AS years
+FROM customers AS c
+INNER JOIN days AS d ON strftime(CAST(c.created_at AS DATE), '%m-%d') = d.month_day
+WHERE year(d.day) > year(c.created_at)

@@ -1,0 +1,19 @@
+-- One row per customer whose last activity lies in the ranges asked for, where the tenant re-engages.
+SELECT
+    c.tenant_id,
+    c.id AS subject_id,
+    c.id_text AS subject_text,
+    c.id AS customer_id,
+    CAST(NULL AS BIGINT) AS agent_id,
+    c.last_activity_at AS anchor,
+    c.first_name,
+    c.segment,
+    c.country,
+    c.status,
+    c.lifetime_value,
+    local_date(c.last_activity_at, t.time_zone) AS last_activity_on,
+    t.inactivity_days
+FROM customers AS c
+INNER JOIN tenants AS t ON c.tenant_id = t.id
+INNER JOIN ranges AS r ON c.last_activity_at BETWEEN r.lo AND r.hi
+WHERE t.inactivity_days IS NOT NULL AND c.created_at <= $as_of AND c.last_activity_at <= $as_of

@@ -1,0 +1,17 @@
+-- One row per customer added in the ranges asked for.
+SELECT
+    c.tenant_id,
+    c.id AS subject_id,
+    c.id_text AS subject_text,
+    c.id AS customer_id,
+    CAST(NULL AS BIGINT) AS agent_id,
+    c.created_at AS anchor,
+    c.first_name,
+    c.segment,
+    c.country,
+    c.status,
+    c.lifetime_value,
+    c.created_at
+FROM customers AS c
+INNER JOIN ranges AS r ON c.created_at BETWEEN r.lo AND r.hi
+WHERE c.created_at <= $as_of

@@ -1,0 +1,21 @@
+-- One row per unresolved enquiry whose deadline lies in the ranges asked for.
+SELECT
+    q.tenant_id,
+    q.id AS subject_id,
+    q.id_text AS subject_text,
+    q.customer_id,
+    q.agent_id,
+    q.sla_due_at AS anchor,
+    q.title,
+    q.destination,
+    q.priority,
+    q.status,
+    q.escalation_level,
+    q.sla_due_at,
+    c.name AS customer_name,
+    u.name AS agent_name
+FROM queries AS q
+INNER JOIN ranges AS r ON q.sla_due_at BETWEEN r.lo AND r.hi
+LEFT JOIN customers AS c ON q.customer_id = c.id
+LEFT JOIN users AS u ON q.agent_id = u.id
+WHERE q.status IN ('open', 'in_progress') AND q.created_at <= $as_of

@@ -1,0 +1,22 @@
+-- One row per unanswered quote, for those that were sent in the ranges asked for.
+SELECT
+    q.tenant_id,
+    q.id AS subject_id,
+    q.id_text AS subject_text,
+    q.customer_id,
+    q.agent_id,
+    q.sent_at AS anchor,
+    q.number,
+    q.destination,
+    q.amount,
+    q.currency,
+    q.status,
+    q.sent_at,
+    q.expires_at,
+    c.name AS customer_name,
+    u.name AS agent_name
+FROM quotes AS q
+INNER JOIN ranges AS r ON q.sent_at BETWEEN r.lo AND r.hi
+LEFT JOIN customers AS c ON q.customer_id = c.id
+LEFT JOIN users AS u ON q.agent_id = u.id
+WHERE q.status IN ('sent', 'viewed') AND q.sent_at <= $as_of

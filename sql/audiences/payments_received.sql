@@ -1,0 +1,16 @@
+-- One row per payment that arrived in the ranges asked for.
+SELECT
+    p.tenant_id,
+    p.id AS subject_id,
+    p.id_text AS subject_text,
+    p.customer_id,
+    CAST(NULL AS BIGINT) AS agent_id,
+    p.paid_at AS anchor,
+    p.amount,
+    p.currency,
+    p.paid_at,
+    b.reference AS booking_reference
+FROM payments AS p
+INNER JOIN ranges AS r ON p.paid_at BETWEEN r.lo AND r.hi
+LEFT JOIN bookings AS b ON p.booking_id = b.id
+WHERE p.status = 'paid' AND p.paid_at <= $as_of
