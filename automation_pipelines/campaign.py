@@ -10,7 +10,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from automation_pipelines.conditions import Condition
 from automation_pipelines.model import Purpose, Scalar, require_utc
@@ -29,9 +37,7 @@ Kind = Literal[
     "sequence",
     "re_engagement",
 ]
-Role = Literal[
-    "customer", "agent", "agent_manager", "department_manager", "senior_management", "executives"
-]
+Role = Literal["customer", "agent", "agent_manager", "department_manager", "senior_management", "executives"]
 STAFF_ROLES: tuple[Role, ...] = (
     "agent",
     "agent_manager",
@@ -42,7 +48,9 @@ STAFF_ROLES: tuple[Role, ...] = (
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_SPAN = re.compile(r"(?P<sign>-?)(?:(?P<number>\d{1,5})|\{(?P<column>[a-z_]+)\})\s+(?P<unit>minute|hour|day)s?")
+_SPAN = re.compile(
+    r"(?P<sign>-?)(?:(?P<number>\d{1,5})|\{(?P<column>[a-z_]+)\})\s+(?P<unit>minute|hour|day)s?"
+)
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
@@ -78,6 +86,14 @@ class Span(Model):
     def negative(self) -> bool:
         """True when it lies before the anchor."""
         return self.days < 0 or self.minutes < 0
+
+    def __str__(self) -> str:
+        """The length as a campaign file writes it."""
+        if self.column:
+            return f"{{{self.column}}} days"
+        if self.minutes:
+            return f"{self.minutes} minutes"
+        return f"{self.days} days" if self.days else "at once"
 
 
 def _span(value: Any) -> Any:
@@ -128,7 +144,7 @@ def _clock(value: Any) -> Any:
     raise ValueError(msg)
 
 
-Clock = Annotated[time, BeforeValidator(_clock)]
+Clock = Annotated[time, BeforeValidator(_clock), PlainSerializer(lambda at: f"{at:%H:%M}", return_type=str)]
 
 
 def _zone(value: str) -> str:
@@ -143,6 +159,21 @@ def _zone(value: str) -> str:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=60)]
+# A folder below the templates, never above them.
+TemplateName = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[-_/][a-z0-9]+)*$", max_length=80)]
+
+
+def _instant(value: Any) -> Any:
+    # A bare number would be read as seconds since 1970, a bare date as midnight of nowhere.
+    if isinstance(value, str | datetime):
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if moment.tzinfo is not None:
+            return moment
+    msg = f"'{value}' is no instant with a zone: write for example '2026-05-31T23:59:00Z'"
+    raise ValueError(msg)
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 class Window(Model):
@@ -182,21 +213,20 @@ class Policy(Model):
 
     priority: int = Field(default=5, ge=1, le=9, description="1 goes first.")
     max_lateness: Duration | None = Field(
-        default=None, description="Default by purpose: marketing 24 hours, transactional 72 hours, internal none."
+        default=None,
+        description="Default by purpose: marketing 24 hours, transactional 72 hours, internal none.",
     )
     backlog: Literal["none", "7 days", "all"] = "none"
     late: Literal["latest", "all"] = "latest"
     repeat_after: Duration | None = None
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
 
     @model_validator(mode="after")
-    def _zoned(self) -> "Policy":
-        for name in ("valid_from", "valid_until"):
-            value = getattr(self, name)
-            if value is not None and value.tzinfo is None:
-                msg = f"{name} {value.isoformat()} has no zone: write for example {value.isoformat()}Z"
-                raise ValueError(msg)
+    def _some_time(self) -> "Policy":
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            msg = f"valid_until {self.valid_until.isoformat()} is before valid_from {self.valid_from.isoformat()}"
+            raise ValueError(msg)
         return self
 
 
@@ -209,7 +239,7 @@ class Step(Model):
     at: Clock | None = Field(default=None, description="Local time; default: the tenant's send time.")
     when: Condition | None = Field(default=None, description="Skipped for good where it does not hold.")
     channel: str | None = None
-    template: str | None = None
+    template: TemplateName | None = None
     recipient: tuple[Role, ...] = ("customer",)
     action: str | None = None
     values: dict[str, Scalar] = Field(default={}, alias="with", description="Bound values of the action.")
@@ -229,7 +259,7 @@ class Step(Model):
         if self.channel is not None and self.template is None:
             msg = f"step '{self.id}': channel '{self.channel}' needs a template"
             raise ValueError(msg)
-        if self.action is not None and (self.template is not None or "recipient" in self.model_fields_set):
+        if self.action is not None and (self.template is not None or self.recipient != ("customer",)):
             msg = f"step '{self.id}': an action has neither template nor recipient"
             raise ValueError(msg)
         if self.at is not None and self.offset.exact:
@@ -242,7 +272,7 @@ class Campaign(Model):
     """One declared programme: who, when, what, and how it behaves."""
 
     id: Slug
-    title: str
+    title: str = Field(min_length=1)
     kind: Kind = "custom"
     audience: str
     purpose: Purpose = Purpose.MARKETING
@@ -276,7 +306,14 @@ class Campaign(Model):
                 return None
 
     def valid_at(self, moment: datetime) -> bool:
-        """True when `moment` lies within `valid_from` and `valid_until`, both included."""
+        """Say whether `moment` lies within `valid_from` and `valid_until`, both included."""
         moment = require_utc(moment)
         after = self.policy.valid_from is None or moment >= self.policy.valid_from
         return after and (self.policy.valid_until is None or moment <= self.policy.valid_until)
+
+    def over_at(self, moment: datetime) -> bool:
+        """Say whether `valid_until` lies so far back that no moment within it can still be planned."""
+        end = self.policy.valid_until
+        return end is not None and require_utc(moment) > require_utc(end) + (
+            self.max_lateness or timedelta(days=3)
+        )
