@@ -1,0 +1,71 @@
+"""What statistics ask of the ledger: the rows of one day, columnar, by an index. Reads only."""
+
+from datetime import date, datetime
+
+import polars as pl
+import sqlalchemy as sa
+
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.tables import events, identities, jobs, tenants
+
+_KEY = (
+    jobs.c.occurrence,
+    jobs.c.tenant_id,
+    jobs.c.campaign_id,
+    jobs.c.step_id,
+    jobs.c.subject_id,
+    jobs.c.recipient_id,
+)
+
+
+def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
+    """The jobs and settled decisions due in [lo, hi), with their slugs; test runs count nowhere."""
+    return db.read(
+        sa.select(
+            jobs.c.id.label("job_id"),
+            jobs.c.tenant_id,
+            identities.c.campaign,
+            identities.c.step,
+            jobs.c.channel,
+            jobs.c.state,
+            jobs.c.reason,
+            jobs.c.held_by,
+            jobs.c.attempts,
+            jobs.c.due_at,
+            jobs.c.finished_at,
+        )
+        .join(identities, identities.c.id == jobs.c.step_id)
+        .where(jobs.c.due_at >= lo, jobs.c.due_at < hi, identities.c.mode == "live")
+    )
+
+
+def events_of_jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
+    """The feedback about the jobs due in [lo, hi), whenever it came."""
+    return db.read(
+        sa.select(events.c.job_id, events.c.type)
+        .join(jobs, jobs.c.id == events.c.job_id)
+        .where(jobs.c.due_at >= lo, jobs.c.due_at < hi)
+    )
+
+
+def settled_among(db: Database, occurrences: pl.Series) -> pl.DataFrame:
+    """The keys in the ledger that have one of these occurrences, whatever day they are due."""
+    wanted = db.listed("wanted", {"occurrence": sa.BigInteger()}, ((o,) for o in occurrences.unique()))
+    return db.read(sa.select(*_KEY).join(wanted, wanted.c.occurrence == jobs.c.occurrence))
+
+
+def days_touched(db: Database, since: datetime) -> list[date]:
+    """The UTC days whose statistics changed since: of jobs that finished or got feedback after it."""
+    finished = sa.select(jobs.c.due_at).where(jobs.c.finished_at >= since)
+    told = (
+        sa.select(jobs.c.due_at)
+        .join(events, events.c.job_id == jobs.c.id)
+        .where(events.c.received_at >= since)
+    )
+    due_at = db.read(sa.union(finished, told))["due_at"]
+    return due_at.dt.date().unique().sort().to_list()
+
+
+def profiles(db: Database) -> pl.DataFrame:
+    """The tenants as the latest tick saw them."""
+    return db.read(sa.select(tenants.c.tenant_id, tenants.c.profile).order_by(tenants.c.tenant_id))
