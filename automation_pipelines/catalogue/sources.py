@@ -3,7 +3,7 @@
 All instants are UTC, all money is integer minor units of `currency`.
 """
 
-from automation_pipelines.catalogue.types import Column, Source, Type
+from automation_pipelines.catalogue.types import Column, Format, Source, Type
 
 
 def _id(name: str, references: str | None = None, *, required: bool = True, doc: str = "") -> Column:
@@ -23,11 +23,28 @@ TENANTS = Source(
     (
         _id("id"),
         Column("name", Type.TEXT, "Name shown to customers.", required=True),
-        Column("time_zone", Type.TEXT, "IANA zone, for example Asia/Kathmandu.", required=True),
-        Column("send_time", Type.TEXT, "Local time of dated messages, HH:MM.", required=True),
+        Column(
+            "time_zone",
+            Type.TEXT,
+            "IANA zone, for example Asia/Kathmandu.",
+            required=True,
+            format=Format.TIME_ZONE,
+        ),
+        Column(
+            "send_time",
+            Type.TEXT,
+            "Local time of dated messages, HH:MM.",
+            required=True,
+            format=Format.CLOCK,
+        ),
         Column("locale", Type.TEXT, "BCP 47 tag.", required=True),
         Column("currency", Type.TEXT, "ISO 4217 code.", required=True),
-        Column("inactivity_days", Type.INTEGER, "Days of silence before re-engagement, 1-365."),
+        Column(
+            "inactivity_days",
+            Type.INTEGER,
+            "Days of silence before re-engagement, 1-365.",
+            between=(1, 365),
+        ),
         Column("sender_name", Type.TEXT, "Name of the From header.", required=True),
         Column("sender_email", Type.TEXT, "Address of the From header.", required=True),
         Column("reply_to", Type.TEXT, "Address of the Reply-To header."),
@@ -72,7 +89,7 @@ CUSTOMERS = Source(
         Column("email", Type.TEXT, "E-mail address as entered.", personal=True),
         Column("phone", Type.TEXT, "Phone number as entered.", personal=True),
         Column("locale", Type.TEXT, "BCP 47 tag; null: the tenant's."),
-        Column("time_zone", Type.TEXT, "IANA zone; null: the tenant's."),
+        Column("time_zone", Type.TEXT, "IANA zone; null: the tenant's.", format=Format.TIME_ZONE),
         Column("country", Type.TEXT, "ISO 3166 alpha-2 code."),
         Column("segment", Type.TEXT, "Marketing segment, free text."),
         Column("status", Type.TEXT, "Relationship.", values=("lead", "active", "past")),
@@ -110,7 +127,7 @@ QUERIES = Source(
             values=("open", "in_progress", "resolved", "closed"),
         ),
         Column("priority", Type.TEXT, "Urgency.", values=("low", "normal", "high", "urgent")),
-        Column("escalation_level", Type.INTEGER, "0-4; written back by the SLA escalation."),
+        Column("escalation_level", Type.INTEGER, "0-4; written back by the SLA escalation.", between=(0, 4)),
         Column("created_at", Type.INSTANT, "When it arrived.", required=True),
         Column("sla_due_at", Type.INSTANT, "Deadline of the service level agreement."),
         Column("resolved_at", Type.INSTANT, "When it was resolved."),

@@ -22,6 +22,15 @@ class Type(StrEnum):
     """A moment in time, UTC, microseconds."""
 
 
+class Format(StrEnum):
+    """What a text column must be able to do, beyond being text."""
+
+    TIME_ZONE = "time_zone"
+    """The name of an IANA zone."""
+    CLOCK = "clock"
+    """A local time of day, HH:MM."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column. `required` refuses nulls; `values` refuses everything else that is not null."""
@@ -35,6 +44,9 @@ class Column:
     """The source whose `id` this column holds."""
     personal: bool = False
     """Personal data: masked in previews, never in decisions, statistics or metadata."""
+    format: Format | None = None
+    between: tuple[int, int] | None = None
+    """The smallest and largest value allowed, for integers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,203 @@
+"""The SQL that reads a source: the user's select inside ours, with columns and predicates pushed down.
+
+Built with SQLAlchemy Core so that quoting, `IN` lists and date arithmetic follow the database's
+dialect; every value is bound. A pushed predicate may let through a little more than it says, never less.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, assert_never
+
+import sqlalchemy as sa
+
+from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Predicate, Source, Type
+from automation_pipelines.extraction.demands import Demand, Range, Selection
+from automation_pipelines.sqlfiles import SqlFile
+
+_DAY = timedelta(days=1)
+_YEAR = 366
+
+
+class Form(StrEnum):
+    """How the CRM holds a column, as far as it says so before any row was read."""
+
+    TEXT = "text"
+    DATE = "date"
+    AWARE = "aware"
+    """An instant with a zone."""
+    NAIVE = "naive"
+    """A date and time without a zone: UTC."""
+    OTHER = "other"
+    """Numbers and booleans."""
+    OPAQUE = "opaque"
+    """A type of the database's own (numeric, uuid, an enumeration): read as text."""
+    DYNAMIC = "dynamic"
+    """SQLite: every value has its own type; dates and instants are ISO texts."""
+    UNKNOWN = "unknown"
+    """A driver that does not say."""
+
+
+_AS_TEXT = frozenset({Form.TEXT, Form.OPAQUE, Form.DYNAMIC})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A source's select and the columns it returns: our name for each, the CRM's spelling and form."""
+
+    source: Source
+    file: SqlFile
+    names: Mapping[str, str]
+    forms: Mapping[str, Form]
+
+    @property
+    def text_ids(self) -> frozenset[str]:
+        """The id columns the file declares to hold text."""
+        return frozenset(self.file.directive("text ids"))
+
+    def subquery(self, alias: str) -> sa.Subquery:
+        """The user's select as something to select from."""
+        return _subquery(self.file, self.names.values(), alias)
+
+    def column(self, rows: sa.Subquery, name: str) -> sa.ColumnElement[Any]:
+        """The column called `name` in the catalogue."""
+        return rows.c[self.names[name]]
+
+
+def _subquery(file: SqlFile, names: Iterable[str], alias: str) -> sa.Subquery:
+    # A colon would start a bound parameter, and a last line of comment would swallow the parenthesis.
+    text = file.text.rstrip().rstrip(";").replace(":", r"\:") + "\n"
+    return sa.text(text).columns(*(sa.column(name) for name in names)).subquery(alias)
+
+
+def probe(file: SqlFile) -> sa.Select[Any]:
+    """No rows, all columns: what does this file return?"""
+    return sa.select(sa.text("*")).select_from(_subquery(file, (), "s")).where(sa.false())
+
+
+def newest(origin: Origin) -> sa.Select[Any]:
+    """The greatest watermark."""
+    rows = origin.subquery("s")
+    name = origin.source.watermark or "id"
+    return sa.select(sa.func.max(origin.column(rows, name)).label(name))
+
+
+def reading(demand: Demand, columns: Iterable[str], origins: Mapping[str, Origin]) -> sa.Select[Any]:
+    """The columns and rows of one source; `origins` holds every source that takes part."""
+    origin = origins[demand.source]
+    rows = origin.subquery("s")
+    statement = sa.select(*(_output(origin, rows, name) for name in columns))
+    if demand.whole:
+        return statement
+    return statement.where(sa.or_(*(_matches(origin, rows, s, origins) for s in demand.alternatives)))
+
+
+def _output(origin: Origin, rows: sa.Subquery, name: str) -> sa.ColumnElement[Any]:
+    column = origin.column(rows, name)
+    form = origin.forms[name]
+    declared = origin.source.column(name).type
+    textual = declared in {Type.TEXT, Type.DATE, Type.INSTANT} or name in origin.text_ids
+    if form is Form.OPAQUE or (form is Form.DYNAMIC and textual):
+        column = sa.cast(column, sa.Text)
+    return column.label(name)
+
+
+def _matches(
+    origin: Origin, rows: sa.Subquery, selection: Selection, origins: Mapping[str, Origin]
+) -> sa.ColumnElement[bool]:
+    conditions = [_condition(origin, rows, predicate, selection.ranges) for predicate in selection.where]
+    if selection.of is not None:
+        source, column, inner = selection.of
+        other = origins[source]
+        others = other.subquery(f"{rows.name}_{source}")
+        keys = sa.select(other.column(others, column)).where(_matches(other, others, inner, origins))
+        conditions.append(origin.column(rows, "id").in_(keys))
+    return sa.and_(sa.true(), *conditions)
+
+
+def _condition(
+    origin: Origin, rows: sa.Subquery, predicate: Predicate, ranges: tuple[Range, ...]
+) -> sa.ColumnElement[bool]:
+    column = origin.column(rows, predicate.column)
+    form = origin.forms[predicate.column]
+    match predicate:
+        case Among(values=values):
+            text = sa.cast(column, sa.Text) if form is Form.OPAQUE else column
+            return text.in_(values)
+        case InRange():
+            return _any(_in_range(column, form, lo, hi) for lo, hi in ranges)
+        case OnMonthDay():
+            return _on_month_days(column, form, ranges)
+        case _:
+            assert_never(predicate)
+
+
+def _any(conditions: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    listed = list(conditions)
+    return sa.or_(*listed) if listed else sa.true()
+
+
+def _in_range(
+    column: sa.ColumnElement[Any], form: Form, lo: datetime | None, hi: datetime | None
+) -> sa.ColumnElement[bool]:
+    if form is Form.OTHER:  # not a date at all: let it travel and be reported
+        return sa.true()
+    held = sa.cast(column, sa.Text) if form is Form.OPAQUE else column
+    bounds = []
+    if lo is not None:
+        bounds.append(held >= sa.literal(_bound(form, lo, -_DAY)))
+    if hi is not None:
+        bounds.append(held <= sa.literal(_bound(form, hi, _DAY)))
+    return sa.and_(sa.true(), *bounds)
+
+
+def _bound(form: Form, moment: datetime, slack: timedelta) -> datetime | date | str:
+    """`moment` as it compares with such a column; `slack` where zones or separators are uncertain."""
+    moment = moment.astimezone(UTC)
+    match form:
+        case Form.AWARE:
+            return moment
+        case Form.NAIVE:
+            return moment.replace(tzinfo=None)
+        case Form.DATE:
+            return (moment + slack).date()
+        case Form.UNKNOWN:
+            return (moment + slack).replace(tzinfo=None)
+        case Form.TEXT | Form.OPAQUE | Form.DYNAMIC | Form.OTHER:
+            # '2024-05-01T…' and '2024-05-01 …' both lie between the bare date and the next day's.
+            later = slack + _DAY if slack > timedelta(0) else slack
+            return (moment + later).date().isoformat()
+        case _:
+            assert_never(form)
+
+
+def _on_month_days(
+    column: sa.ColumnElement[Any], form: Form, ranges: tuple[Range, ...]
+) -> sa.ColumnElement[bool]:
+    days = _month_days(ranges)
+    if days is None or form is Form.OTHER:
+        return sa.true()
+    if form in _AS_TEXT:
+        held = sa.cast(column, sa.Text) if form is Form.OPAQUE else column
+        # The positions are written out, not bound, so that an index on the expression is used.
+        text = sa.func.substr(held, sa.literal_column("6"), sa.literal_column("5"), type_=sa.Text())
+        return text.in_([f"{month:02}-{day:02}" for month, day in days])
+    number = sa.extract("month", column) * sa.literal_column("100") + sa.extract("day", column)
+    return number.in_([month * 100 + day for month, day in days])
+
+
+def _month_days(ranges: tuple[Range, ...]) -> list[tuple[int, int]] | None:
+    """Every (month, day) in the ranges, a day more at both ends; `None` when that may be any day."""
+    found: set[tuple[int, int]] = set()
+    if not ranges:
+        return None
+    for lo, hi in ranges:
+        if lo is None or hi is None or (hi - lo).days + 3 >= _YEAR:
+            return None
+        first, last = (lo.astimezone(UTC) - _DAY).date(), (hi.astimezone(UTC) + _DAY).date()
+        days = (first + n * _DAY for n in range((last - first).days + 1))
+        found.update((day.month, day.day) for day in days)
+    if found & {(2, 28), (3, 1)}:  # in common years 29 February is observed on one of these
+        found.add((2, 29))
+    return sorted(found)

@@ -1,0 +1,9 @@
+-- One row per typed, dated thing that happened to a customer.
+SELECT
+    id,
+    tenant_id,
+    customer_id,
+    type,
+    at,
+    detail
+FROM events
