@@ -43,3 +43,7 @@ class RefusedError(AutomationError):
 
 class LockedError(RefusedError):
     """Another planner holds the lock of this database."""
+
+
+class MessageError(AutomationError):
+    """A message cannot be made: its template is wrong, a variable is missing or an address unusable."""

@@ -119,12 +119,14 @@ Outcome = Sent | Retry | Reject
 class Email:
     """One complete e-mail ready for hand-off.
 
-    `content` is an RFC 5322 message with CRLF line ends whose Message-ID derives from `job_id`, so a
-    repeat carries the same one. `sender` and `recipient` are the envelope addresses.
+    `identity` names this hand-off for ever, in this installation and among all others: a repeat has
+    the same one. `content` is an RFC 5322 message with CRLF line ends whose Message-ID derives from
+    it. `sender` and `recipient` are the envelope addresses.
     """
 
     job_id: int
     tenant_id: int
+    identity: str
     sender: str
     recipient: str
     content: bytes
@@ -132,10 +134,14 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class WriteBack:
-    """One CRM write-back: `sql/actions/<action>.sql` with `values` bound by name."""
+    """One CRM write-back: `sql/actions/<action>.sql` with `values` bound by name.
+
+    `identity` names this hand-off for ever, in this installation and among all others.
+    """
 
     job_id: int
     tenant_id: int
+    identity: str
     action: str
     values: Mapping[str, Scalar]
 
