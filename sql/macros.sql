@@ -45,3 +45,6 @@ CREATE OR REPLACE MACRO number_text(number) AS (
 
 -- The calendar day of an instant in an IANA zone.
 CREATE OR REPLACE MACRO local_date(moment, zone) AS CAST(timezone(zone, moment) AS DATE);
+
+-- An instant so many minutes later; null minutes give null.
+CREATE OR REPLACE MACRO plus_minutes(moment, minutes) AS moment + to_minutes(minutes);

@@ -1,0 +1,75 @@
+"""What every command is handed: the installation, the time it was called at, and who called."""
+
+import getpass
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+from pydantic import ValidationError
+
+from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.files import FileStore
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.settings import Settings
+from automation_pipelines.sqlfiles import SqlFiles
+
+
+@dataclass(frozen=True)
+class Front:
+    """The context object of the command line."""
+
+    installation: Installation
+    now: datetime
+    user: str
+
+    @classmethod
+    def open(cls) -> "Front":
+        """From the environment; `ConfigurationError` names every setting that cannot be used."""
+        try:
+            settings = Settings()
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            msg = f"settings cannot be used: {wrong}"
+            raise ConfigurationError(msg) from None
+        return cls(Installation.open(settings), datetime.now(UTC), getpass.getuser())
+
+    @property
+    def settings(self) -> Settings:
+        """The installation's settings."""
+        return self.installation.settings
+
+    @property
+    def database(self) -> Database:
+        """The automation database, checked to have this version's schema."""
+        self.installation.database.require_current()
+        return self.installation.database
+
+    @property
+    def files(self) -> FileStore:
+        """The Parquet files."""
+        return self.installation.files
+
+    @property
+    def sqlfiles(self) -> SqlFiles:
+        """The SQL of this installation."""
+        return self.installation.sqlfiles
+
+
+class Moment(click.ParamType[datetime]):
+    """An instant on the command line, ISO 8601; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Parse, or say how to write it."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is no time: write 2026-03-01T09:00 (UTC) or 2026-03-01T09:00+01:00", param, ctx)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+MOMENT = Moment()

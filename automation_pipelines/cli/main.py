@@ -1,0 +1,30 @@
+"""The root of the command line: assembles the groups and turns errors into messages."""
+
+import sys
+
+import click
+
+from automation_pipelines.cli import pipeline
+from automation_pipelines.cli.front import Front
+from automation_pipelines.errors import AutomationError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="automation-pipelines")
+@click.pass_context
+def automation(ctx: click.Context) -> None:
+    """Decide and send the right message to the right customer at the right time, exactly once."""
+    ctx.obj = ctx.obj or Front.open()
+
+
+for command in (pipeline.init, pipeline.tick, pipeline.preview, pipeline.explain):
+    automation.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; what is refused on purpose is one message and exit status 1."""
+    try:
+        automation(prog_name="automation")
+    except AutomationError as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)

@@ -1,0 +1,124 @@
+"""The stages by hand: init, tick, preview, explain, deliver."""
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+
+import click
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.errors import RefusedError
+from automation_pipelines.explain import Explanation
+from automation_pipelines.explain import explain as explain_subject
+from automation_pipelines.preview import preview as preview_range
+from automation_pipelines.tick import run_tick
+
+
+def table_of(frame: pl.DataFrame, title: str) -> Table:
+    """A frame as a table for the terminal."""
+    table = Table(title=title, title_justify="left")
+    for name in frame.columns:
+        table.add_column(name, justify="right" if frame[name].dtype.is_numeric() else "left")
+    for row in frame.iter_rows():
+        table.add_row(*("" if value is None else f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value) for value in row))
+    return table
+
+
+@click.command()
+@click.pass_obj
+def init(front: Front) -> None:
+    """Create the automation database, or bring it to this version."""
+    front.installation.initialise(front.now)
+    click.echo(f"ready: {front.installation.database}")
+
+
+@click.command()
+@click.pass_obj
+def tick(front: Front) -> None:
+    """Plan everything that is due now, once, as the 30-minute schedule does."""
+    front.database  # noqa: B018 - refuses an outdated schema before the CRM is read
+    done = run_tick(front.installation, as_of=front.now, run_id=str(uuid.uuid4()))
+    click.echo(f"planned {done.planned}, settled {done.settled} otherwise, {done.decisions} decisions recorded")
+    reasons = sorted(done.plan.by_reason().items())
+    click.echo(", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing was due")
+
+
+@click.command()
+@click.option("--from", "since", type=MOMENT, help="First imagined tick; default: now.")
+@click.option("--to", "until", type=MOMENT, help="Last due time shown; default: 24 hours later.")
+@click.option("--campaign", help="Only this campaign.")
+@click.option("--limit", default=50, show_default=True, help="Rows shown; the counts are of all.")
+@click.option("--json", "as_json", is_flag=True, help="Every row as JSON Lines.")
+@click.pass_obj
+def preview(
+    front: Front, *, since: datetime | None, until: datetime | None, campaign: str | None, limit: int, as_json: bool
+) -> None:
+    """Show what will be sent, and what will not and why. Writes nothing."""
+    front.database  # noqa: B018
+    since = since or front.now
+    if since < front.now - front.settings.tick:
+        msg = f"a preview starts now or later: {since.isoformat()} is past; `automation explain` tells what happened"
+        raise RefusedError(msg)
+    rows = preview_range(front.installation, since=since, until=until or since + timedelta(days=1))
+    if campaign is not None:
+        rows = rows.filter(pl.col("campaign") == campaign)
+    if as_json:
+        click.echo(rows.drop("address", "variables").write_ndjson(), nl=False)
+        return
+    console = Console()
+    counts = rows.group_by("campaign", "step", "reason").len("moments").sort("campaign", "step", "reason")
+    console.print(table_of(counts, "By campaign, step and reason"))
+    shown = rows.select("due_at", "campaign", "step", "tenant_id", pl.col("subject_text").alias("subject"), "reason")
+    console.print(table_of(shown.head(limit), f"The first {min(limit, len(rows))} of {len(rows)} moments (UTC)"))
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--campaign", help="Only this campaign.")
+@click.option("--step", help="Only this step.")
+@click.option("--tenant", "tenant_id", type=int, help="Only this tenant.")
+@click.pass_obj
+def explain(
+    front: Front, *, subject: str, campaign: str | None, step: str | None, tenant_id: int | None
+) -> None:
+    """Say why SUBJECT (the CRM's own key of a customer, quote, enquiry …) did or didn't get a step."""
+    front.database  # noqa: B018
+    found = explain_subject(front.installation, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id)
+    if not found:
+        msg = (
+            f"no decision was ever made about '{subject}': no started campaign's audience returned it while a step "
+            "was due. Check the key, and `automation preview --campaign …` for what is still to come"
+        )
+        raise RefusedError(msg)
+    for one in found:
+        _print(one)
+
+
+def _print(one: Explanation) -> None:
+    decision = one.decision
+    click.secho(
+        f"{decision['campaign']} / {decision['step']}: {decision['reason']}", bold=True, nl=False
+    )
+    click.echo(
+        f"  (subject {decision['subject_text']}, recipient {decision['recipient_id']}, "
+        f"due {decision['due_at']:%Y-%m-%d %H:%M} UTC, version {decision['campaign_version']}, {decision['mode']})"
+    )
+    for gate in one.gates:
+        mark = {True: "passed ", False: "STOPPED", None: "       "}[gate.passed]
+        click.echo(f"  {mark}  {gate.reason:<13} {gate.saw}")
+    for line in one.earlier:
+        click.echo(f"  earlier  {line}")
+    if one.job is not None:
+        job = one.job
+        ended = f", finished {job['finished_at']:%Y-%m-%d %H:%M} UTC" if job["finished_at"] else ""
+        why = f" ({job['reason']})" if job["reason"] else ""
+        click.echo(f"  job {job['id']}: {job['state']}{why}, {job['attempts']} attempts{ended}")
+
+
+def worker_name() -> str:
+    """Who holds a lease: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,150 @@
+"""The record of decisions: what planning made of each moment, as Parquet by UTC day of due_at.
+
+A row is appended when it is a moment's first or its open reason changed; the newest row of a key is
+*the* decision. Rows hold ids and the values the gates saw, no personal data. The ledger is the
+other half of the record: it holds what was settled, and restores rows that a crash lost here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from automation_pipelines.catalogue.types import Column, Type
+from automation_pipelines.files import FileStore
+from automation_pipelines.ledger import plans, suppressions
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.planning import KEY, Plan
+
+DATASET = "decisions"
+
+COLUMNS: tuple[Column, ...] = (
+    Column("occurrence", Type.INTEGER, "Which time this is: UTC whole minutes since 1970, by grain."),
+    Column("tenant_id", Type.ID, "Tenant."),
+    Column("campaign_id", Type.INTEGER, "Number of the campaign in the ledger."),
+    Column("campaign", Type.TEXT, "Id of the campaign."),
+    Column("step_id", Type.INTEGER, "Number of the step in the ledger."),
+    Column("step", Type.TEXT, "Id of the step."),
+    Column("subject_id", Type.ID, "Subject: the CRM's key, or 63 bits of a hash of its text."),
+    Column("subject_text", Type.TEXT, "The CRM's key as people know it."),
+    Column("recipient_id", Type.ID, "Member of staff; 0 is the subject's own contact."),
+    Column("channel", Type.TEXT, "Channel of the step."),
+    Column("purpose", Type.TEXT, "marketing, transactional or internal."),
+    Column("campaign_version", Type.INTEGER, "Version that was judged."),
+    Column("due_at", Type.INSTANT, "When it falls due."),
+    Column("expires_at", Type.INSTANT, "After this it is not sent; null: never too late."),
+    Column("reason", Type.TEXT, "planned, or why not.", values=tuple(str(reason) for reason in Reason)),
+    Column("held_by", Type.TEXT, "The open reason before this one; what a stale moment had waited for."),
+    Column("values", Type.TEXT, "JSON object: what each gate saw."),
+    Column("run_id", Type.TEXT, "The run that decided."),
+    Column("mode", Type.TEXT, "live, manual, test, or reconstructed (a look at a past day, not the record)."),
+    Column("as_of", Type.INSTANT, "The logical time of that run."),
+)
+
+_OPEN = [str(reason) for reason in Reason if reason not in SETTLED]
+
+
+@dataclass(frozen=True)
+class LedgerRecord:
+    """`planning.Record` over the ledger and the decision files."""
+
+    database: Database
+    files: FileStore
+    mode: str = "live"
+
+    def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """See `planning.Record`."""
+        return plans.identify(self.database, pairs, "test" if self.mode == "test" else "live")
+
+    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`. Occurrences of grain `once` are 0, far from all others: two ranges."""
+        once = pl.col("occurrence") == 0
+        parts = [self._settled(candidates.filter(side)) for side in (once, ~once)]
+        return pl.concat(parts)
+
+    def _settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        campaigns = candidates["campaign_id"].unique().to_list()
+        lo, hi = candidates["occurrence"].min(), candidates["occurrence"].max()
+        found = plans.settled(self.database, campaigns, lo if campaigns else 0, hi if campaigns else 0)
+        return found.select(KEY)
+
+    def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return plans.recently_planned(self.database, step_ids, since)
+
+    def suppressions(self, at: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return suppressions.active(self.database, at)
+
+    def held(self, moments: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        days = moments["due_at"].dt.date().unique().to_list()
+        paths = self.files.paths(DATASET, days)
+        wanted = moments.select(KEY)
+        if not paths:
+            return wanted.clear().with_columns(pl.lit(None, pl.String).alias("reason"))
+        open_rows = (
+            pl.scan_parquet(paths, hive_partitioning=False)
+            .filter(pl.col("reason").is_in(_OPEN), pl.col("mode") == self.mode)
+            .select(*KEY, "reason", "as_of")
+            .collect()
+        )
+        newest = open_rows.sort("as_of").unique(KEY, keep="last", maintain_order=True)
+        return newest.join(wanted, on=list(KEY), how="semi").select(*KEY, "reason")
+
+    @property
+    def salt(self) -> str:
+        """See `planning.Record`."""
+        return self.database.salt
+
+
+def append(files: FileStore, plan: Plan, *, run_id: str, mode: str) -> int:
+    """Publish the new decisions of a plan, one file per UTC day of due_at; returns their number."""
+    return _publish(files, plan.appended, run_id=run_id, mode=mode, as_of=plan.clock.as_of)
+
+
+def _publish(files: FileStore, rows: pl.DataFrame, *, run_id: str, mode: str, as_of: datetime) -> int:
+    instant = pl.Datetime("us", "UTC")
+    stamped = rows.with_columns(
+        pl.lit(run_id).alias("run_id"), pl.lit(mode).alias("mode"), pl.lit(as_of, dtype=instant).alias("as_of")
+    ).select(column.name for column in COLUMNS)
+    for (day,), part in stamped.group_by(pl.col("due_at").dt.date().alias("day")):
+        assert isinstance(day, date)  # noqa: S101 - the grouping column is a date
+        files.publish(DATASET, part, day=day, run=run_id)
+    return len(stamped)
+
+
+def restore(database: Database, files: FileStore) -> int:
+    """Write again the decision rows of ticks whose files a crash lost; returns how many ticks."""
+    lost = plans.unpublished(database)
+    for tick in lost:
+        rows = plans.jobs_of_tick(database, tick.tick_id)
+        settled = rows.with_columns(
+            pl.coalesce("reason", pl.lit(str(Reason.PLANNED))).alias("reason"),
+            pl.lit('{"restored_from":"ledger"}').alias("values"),
+        )
+        _publish(files, settled, run_id=tick.run_id, mode=tick.mode, as_of=tick.as_of)
+        plans.mark_published(database, tick.tick_id)
+    return len(lost)
+
+
+def of_subject(
+    files: FileStore, *, subject: str, campaign: str | None = None, tenant_id: int | None = None
+) -> pl.DataFrame:
+    """All decisions ever made on one subject, oldest first. `subject` is the CRM's own key."""
+    paths = files.paths(DATASET)
+    if not paths:
+        return pl.DataFrame(schema={column.name: pl.String for column in COLUMNS})
+    rows = pl.scan_parquet(paths, hive_partitioning=False).filter(pl.col("subject_text") == subject)
+    if campaign is not None:
+        rows = rows.filter(pl.col("campaign") == campaign)
+    if tenant_id is not None:
+        rows = rows.filter(pl.col("tenant_id") == tenant_id)
+    return rows.sort("due_at", "as_of").collect()
+
+
+def utc_day(moment: datetime) -> date:
+    """The partition a moment is filed under."""
+    return moment.astimezone(UTC).date()

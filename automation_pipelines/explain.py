@@ -1,0 +1,103 @@
+"""Why did, or didn't, somebody get a step: each gate in order, with the value it saw.
+
+Reads the record of decisions and the ledger; for a moment that was never in a window it says what is
+known instead of guessing.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from automation_pipelines import decisions
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.tables import jobs
+from automation_pipelines.model import Reason
+from automation_pipelines.planning import KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One question asked of a moment: its reason word, whether it let the moment pass, what it saw."""
+
+    reason: str
+    passed: bool | None
+    """`None`: not asked, since an earlier gate had already decided."""
+    saw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One moment: what it was, what was decided, and what became of the job."""
+
+    decision: dict[str, Any]
+    gates: tuple[Gate, ...]
+    earlier: tuple[str, ...]
+    job: dict[str, Any] | None
+
+
+def explain(
+    installation: Installation,
+    *,
+    subject: str,
+    campaign: str | None = None,
+    step: str | None = None,
+    tenant_id: int | None = None,
+) -> list[Explanation]:
+    """The moments of one subject (the CRM's own key), oldest first; empty when none was ever judged."""
+    rows = decisions.of_subject(installation.files, subject=subject, campaign=campaign, tenant_id=tenant_id)
+    rows = rows.filter(pl.col("mode") != "reconstructed") if len(rows) else rows
+    if step is not None:
+        rows = rows.filter(pl.col("step") == step)
+    groups = rows.partition_by(KEY, maintain_order=True) if len(rows) else []
+    return [_explanation(installation, group) for group in groups]
+
+
+def _explanation(installation: Installation, history: pl.DataFrame) -> Explanation:
+    newest = history.row(-1, named=True)
+    earlier = tuple(
+        f"{as_of:%Y-%m-%d %H:%M} {reason}" for as_of, reason in history[:-1].select("as_of", "reason").iter_rows()
+    )
+    return Explanation(newest, tuple(_gates(newest)), earlier, _job(installation, newest))
+
+
+def _job(installation: Installation, decision: dict[str, Any]) -> dict[str, Any] | None:
+    wanted = sa.select(
+        jobs.c.id, jobs.c.state, jobs.c.reason, jobs.c.attempts, jobs.c.available_at, jobs.c.finished_at, jobs.c.provider_id
+    ).where(*(jobs.c[name] == decision[name] for name in KEY))
+    found = installation.database.read(wanted)
+    return found.row(0, named=True) if len(found) else None
+
+
+def _gates(decision: dict[str, Any]) -> Iterator[Gate]:
+    values = json.loads(decision["values"])
+    if "judged_at" not in values:
+        yield Gate(decision["reason"], None, "restored from the ledger after a crash; the gates' values were lost")
+        return
+    decided = decision["reason"]
+    open_ = True
+    for reason, saw in _seen(decision, values):
+        stopped = open_ and reason == decided
+        yield Gate(reason, None if not open_ else not stopped, saw)
+        open_ = open_ and not stopped
+
+
+def _seen(decision: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The gates this version asks, in their order, with what each saw."""
+    expires = decision["expires_at"]
+    until = f"{expires:%Y-%m-%d %H:%M} UTC" if expires else "never"
+    yield Reason.STALE, f"judged at {values['judged_at']}, expires {until}"
+    yield (
+        Reason.INACTIVE,
+        f"campaign {'paused' if values['paused'] else 'running'}, "
+        f"tenant {'active' if values['tenant_active'] else 'switched off'}",
+    )
+    yield Reason.CONDITION, f"the step's condition {'holds' if values['when_holds'] else 'does not hold'}"
+    yield Reason.NO_RECIPIENT, f"address {values['address']}"
+    opted = "opted out of marketing" if values["opted_out"] else "no opt-out"
+    yield Reason.SUPPRESSED, f"{opted}; suppression: {values.get('suppressed_by') or 'none'}"
+    yield Reason.DUPLICATE, f"planned before within repeat_after: {values.get('repeats') or 'no'}"
+    yield Reason.SUPERSEDED, f"latest step passed by then: {values.get('last_passed') or 'none'}"

@@ -1,0 +1,98 @@
+"""What the coming ticks will do, on the data as it is: the same function with a later clock.
+
+Each tick of the range is planned in turn over what the ticks before it would have settled, so a
+preview on frozen data equals what is then sent, row by row, reasons included. Nothing is written.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from automation_pipelines.decisions import LedgerRecord
+from automation_pipelines.engine import open_engine
+from automation_pipelines.errors import RefusedError
+from automation_pipelines.installation import Installation
+from automation_pipelines.model import Reason
+from automation_pipelines.planning import KEY, Clock, Plan, Record, needs
+from automation_pipelines.selection import Need, Range, demands, merge
+from automation_pipelines.tick import Frames, Work, decide, find_work, select_audiences
+from automation_pipelines.extraction import extract
+
+
+
+@dataclass
+class _Simulated:
+    """A record with imagined ticks on top."""
+
+    real: Record
+    plans: list[Plan] = field(default_factory=list)
+
+    def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        return self.real.identify(pairs)
+
+    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        return pl.concat([self.real.settled(candidates), *(plan.settled.select(KEY) for plan in self.plans)])
+
+    def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
+        columns = ["step_id", "tenant_id", "subject_id", "due_at"]
+        planned = pl.col("reason") == str(Reason.PLANNED)
+        recent = pl.col("step_id").is_in(list(step_ids)) & (pl.col("due_at") >= since)
+        imagined = [plan.rows.filter(planned & recent).select(columns) for plan in self.plans]
+        return pl.concat([self.real.recently_planned(step_ids, since).select(columns), *imagined])
+
+    def suppressions(self, at: datetime) -> pl.DataFrame:
+        return self.real.suppressions(at)
+
+    def held(self, moments: pl.DataFrame) -> pl.DataFrame:
+        imagined = [plan.rows.select(*KEY, "reason") for plan in self.plans]
+        newest = pl.concat([self.real.held(moments), *imagined]).unique(KEY, keep="last", maintain_order=True)
+        return newest.join(moments.select(KEY), on=list(KEY), how="semi")
+
+    @property
+    def salt(self) -> str:
+        return self.real.salt
+
+
+def preview(installation: Installation, *, since: datetime, until: datetime) -> pl.DataFrame:
+    """The newest decision on every moment due after `since` and by `until` (`planning` row columns).
+
+    `since` is when the first imagined tick runs; what is due and unsettled by then is part of it.
+    """
+    if until <= since:
+        msg = f"the preview ends at {until.isoformat()}, not after its start {since.isoformat()}: swap them"
+        raise RefusedError(msg)
+    record = _Simulated(LedgerRecord(installation.database, installation.files))
+    first = find_work(installation, since)
+    clocks = list(_clocks(first.clock, until))
+    frames = extract(installation.crm, installation.sqlfiles, demands(_all_needs(first, clocks)))
+    record.plans.extend(_imagine(installation, first, clocks, frames, record))
+    rows = pl.concat([plan.rows for plan in record.plans])
+    newest = rows.unique(KEY, keep="last", maintain_order=True)
+    return newest.filter(pl.col("due_at") <= until).sort("due_at", "campaign", "step", "subject_id", "recipient_id")
+
+
+def _clocks(first: Clock, until: datetime) -> Iterator[Clock]:
+    clock = first
+    while clock.as_of <= until:
+        yield clock
+        clock = replace(clock, as_of=clock.as_of + clock.tick, planned_through=clock.as_of)
+
+
+def _all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:
+    ranges: dict[str, list[Range]] = {}
+    for clock in clocks:
+        for need in needs(work.campaigns, clock, work.tenants):
+            ranges.setdefault(need.audience, []).extend(need.ranges)
+    return [Need(name, merge(found)) for name, found in sorted(ranges.items())]
+
+
+def _imagine(
+    installation: Installation, first: Work, clocks: Sequence[Clock], frames: Frames, record: _Simulated
+) -> Iterator[Plan]:
+    for clock in clocks:
+        work = replace(first, clock=clock, needs=tuple(needs(first.campaigns, clock, first.tenants)))
+        with open_engine() as engine:
+            select_audiences(installation, engine, frames, work)
+            yield decide(installation, engine, work.campaigns, clock, record)

@@ -1,0 +1,135 @@
+"""Audience SQL over source frames: who is in scope, for all tenants at once.
+
+`demands` says what to extract for it, `select` runs it. Which anchors could matter is planning's question.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import polars as pl
+
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.types import Anchor, Audience, Read, Type
+from automation_pipelines.engine import FRAME_TYPES, Engine
+from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.extraction import Demand, Selection
+from automation_pipelines.sqlfiles import SqlFiles
+
+Range = tuple[datetime | None, datetime]
+
+_DAY = timedelta(days=1)
+# Bounds that every database's timestamp type can hold, for ranges that are open below.
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+SUBJECT_COLUMNS = ("tenant_id", "subject_id", "subject_text", "customer_id", "agent_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One audience and the disjoint ranges of anchors that could matter, both ends included."""
+
+    audience: str
+    ranges: tuple[Range, ...]
+
+    @property
+    def entry(self) -> Audience:
+        """The catalogue entry."""
+        return AUDIENCES[self.audience]
+
+
+def demands(needs: Iterable[Need]) -> list[Demand]:
+    """What must be extracted to select these audiences; tenants and staff always travel whole."""
+    whole = [_whole("tenants"), _whole("users")]
+    return whole + [_demand(need, read) for need in needs for read in need.entry.reads]
+
+
+def _whole(source: str) -> Demand:
+    columns = frozenset(column.name for column in SOURCES[source].columns)
+    return Demand(source, columns, (Selection(),))
+
+
+def _demand(need: Need, read: Read) -> Demand:
+    return Demand(read.source, frozenset(read.columns), (_selection(need, read),))
+
+
+def _selection(need: Need, read: Read) -> Selection:
+    if read.of is None:
+        return Selection(read.where, need.ranges)
+    source, column = read.of
+    through = next(other for other in need.entry.reads if other.source == source)
+    return Selection(read.where, need.ranges, (source, column, _selection(need, through)))
+
+
+def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Disjoint ranges that cover the same instants, so that no anchor joins twice."""
+    ordered = sorted(ranges, key=lambda r: (r[0] or EARLIEST, r[1]))
+    merged: list[Range] = []
+    for lo, hi in ordered:
+        if merged and (lo or EARLIEST) <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(hi, merged[-1][1]))
+        else:
+            merged.append((lo, hi))
+    return tuple(merged)
+
+
+def select(
+    engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap_day: str
+) -> tuple[str, int]:
+    """Run one audience over the frames in `engine` and keep it there; returns its table and row count.
+
+    The table has `SUBJECT_COLUMNS`, `anchor` (unless a segment), the declared columns, and `row_id`.
+    """
+    engine.add(ranges=_range_frame(need), days=_day_frame(need, leap_day))
+    entry = need.entry
+    file = files.find("audiences", entry.name)
+    anchor = () if entry.anchor is Anchor.SCHEDULE else ("anchor",)
+    wanted = (*SUBJECT_COLUMNS, *anchor, *(column.name for column in entry.columns))
+    columns = ", ".join(f'"{name}"' for name in wanted)
+    parameters = {"as_of": as_of} if "$as_of" in file.text else {}
+    table = f"audience_{entry.name}"
+    statement = f"SELECT row_number() OVER () AS row_id, {columns} FROM ({file.text})"
+    try:
+        count = engine.keep(table, statement, parameters)
+    except Exception as error:
+        msg = f"audience {entry.name} ({file.path}) cannot be selected: {error}"
+        raise ConfigurationError(msg) from error
+    return table, count
+
+
+def _range_frame(need: Need) -> pl.DataFrame:
+    rows = [(lo or EARLIEST, hi) for lo, hi in need.ranges]
+    if need.entry.anchor is Anchor.DATE:
+        return pl.DataFrame(
+            [(lo.date(), hi.date()) for lo, hi in rows],
+            schema={"lo": pl.Date, "hi": pl.Date},
+            orient="row",
+        )
+    instant = FRAME_TYPES[Type.INSTANT]
+    return pl.DataFrame(rows, schema={"lo": instant, "hi": instant}, orient="row")
+
+
+def _day_frame(need: Need, leap_day: str) -> pl.DataFrame:
+    """Each day of the ranges with its month and day; a common year's `leap_day` also stands for 02-29."""
+    if need.entry.anchor is not Anchor.DATE:
+        return pl.DataFrame(schema={"day": pl.Date, "month_day": pl.String})
+    days = sorted({day for lo, hi in need.ranges for day in _days(lo, hi)})
+    rows = [(day, f"{day:%m-%d}") for day in days]
+    rows += [(day, "02-29") for day in days if f"{day:%m-%d}" == leap_day and not _leap(day.year)]
+    return pl.DataFrame(rows, schema={"day": pl.Date, "month_day": pl.String}, orient="row")
+
+
+def _days(lo: datetime | None, hi: datetime) -> Sequence[date]:
+    """The days of a range; one that is open below goes a year back, as far as a yearly day can be late."""
+    first = (lo or hi - 366 * _DAY).date()
+    return [first + n * _DAY for n in range((hi.date() - first).days + 1)]
+
+
+def _leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def midnight(day: date) -> datetime:
+    """The start of a UTC day."""
+    return datetime.combine(day, time(0), UTC)

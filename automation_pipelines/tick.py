@@ -1,0 +1,149 @@
+"""One tick, in order: extract, select, plan, commit. The same stages whoever calls: CLI, Dagster, preview.
+
+Correctness rests on the ledger alone: doing a tick twice, late or in two processes adds nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from automation_pipelines import decisions
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
+from automation_pipelines.extraction import Demand, Selection, extract
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import plans
+from automation_pipelines.ledger.campaigns import ActiveCampaign
+from automation_pipelines.model import require_utc
+from automation_pipelines.planning import Clock, Plan, Record, needs, plan, profiles
+from automation_pipelines.selection import Need, demands, select
+
+Frames = dict[str, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a tick has to look at. No `needs`: the declarations prove that nothing can be due."""
+
+    clock: Clock
+    campaigns: tuple[ActiveCampaign, ...]
+    needs: tuple[Need, ...]
+    tenants: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class TickResult:
+    """What a tick did. `planned` and `settled` count keys that were new."""
+
+    run_id: str
+    plan: Plan
+    planned: int
+    settled: int
+    decisions: int
+
+
+def find_work(installation: Installation, as_of: datetime) -> Work:
+    """The started campaigns and the audiences that could have something due at `as_of`."""
+    planned_through = plans.planned_through(installation.database)
+    clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
+    campaigns = tuple(installation.campaigns.running())
+    # The tenants are read first, being few: their settings narrow what else must be read.
+    tenants = _tenants(installation) if campaigns else _empty("tenants")
+    return Work(clock, campaigns, tuple(needs(campaigns, clock, tenants)), tenants)
+
+
+def _tenants(installation: Installation) -> pl.DataFrame:
+    columns = frozenset(column.name for column in SOURCES["tenants"].columns)
+    whole = Demand("tenants", columns, (Selection(),))
+    return extract(installation.crm, installation.sqlfiles, [whole])["tenants"]
+
+
+def _empty(source: str) -> pl.DataFrame:
+    columns = {column.name: FRAME_TYPES[column.type] for column in SOURCES[source].columns}
+    return pl.DataFrame(schema={**columns, "id_text": pl.String()})
+
+
+def read_sources(installation: Installation, work: Work) -> Frames:
+    """The frames of the sources that the work needs."""
+    return extract(installation.crm, installation.sqlfiles, demands(work.needs))
+
+
+def select_audiences(
+    installation: Installation, engine: Engine, frames: Frames, work: Work
+) -> dict[str, int]:
+    """Run the needed audiences over the frames in `engine`; returns rows per audience."""
+    known = {name: frames.get(name, _empty(name)) for name in SOURCES}
+    engine.add(**known)
+    return {
+        need.audience: select(
+            engine,
+            installation.sqlfiles,
+            need,
+            as_of=work.clock.as_of,
+            leap_day=installation.settings.leap_day,
+        )[1]
+        for need in work.needs
+    }
+
+
+def decide(
+    installation: Installation, engine: Engine, campaigns: Sequence[ActiveCampaign], clock: Clock, record: Record
+) -> Plan:
+    """Decide over the audiences in `engine`; writes nothing."""
+    return plan(engine, installation.sqlfiles, campaigns, record, clock)
+
+
+def commit(
+    installation: Installation, made: Plan, tenants: pl.DataFrame, *, run_id: str, mode: str
+) -> TickResult:
+    """Write a plan: the ledger first, in one transaction with the cursor, then the decision files."""
+    clock = made.clock
+    tick = plans.Tick(
+        run_id=run_id,
+        mode=mode,
+        as_of=clock.as_of,
+        planned_from=clock.planned_through,
+        planned_to=clock.ahead,
+        moments=len(made.rows),
+    )
+    written = plans.write_plan(installation.database, tick, _keyed(installation, made), profiles(tenants))
+    appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
+    plans.mark_published(installation.database, written.tick_id)
+    return TickResult(run_id, made, written.planned, written.settled, appended)
+
+
+def _keyed(installation: Installation, made: Plan) -> pl.DataFrame:
+    """The settled rows as the ledger takes them, with the salted hash of the address."""
+    with open_engine() as engine:
+        engine.add(rows=made.settled)
+        return engine.query(
+            "SELECT * EXCLUDE (\"values\", campaign, step), CAST(NULL AS SMALLINT) AS variant, "
+            "sha256($salt || ':' || channel || ':' || normal_email(address)) AS address_hash FROM rows",
+            {"salt": installation.database.salt},
+        )
+
+
+def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: str = "live") -> TickResult:
+    """Plan everything that is due, under the planner lock. `LockedError` if another planner is at work.
+
+    The CRM is read before the lock is taken; what is settled is read under it, so two ticks at once
+    are as one after the other.
+    """
+    work = find_work(installation, as_of)
+    frames = read_sources(installation, work) if work.needs else {}
+    with open_engine() as engine:
+        select_audiences(installation, engine, frames, work)
+        return plan_and_commit(installation, engine, work, run_id=run_id, mode=mode)
+
+
+def plan_and_commit(
+    installation: Installation, engine: Engine, work: Work, *, run_id: str, mode: str = "live"
+) -> TickResult:
+    """The part of a tick that must be alone: decide over the audiences in `engine`, and write."""
+    with installation.database.planner_lock():
+        decisions.restore(installation.database, installation.files)
+        record = decisions.LedgerRecord(installation.database, installation.files, mode)
+        made = decide(installation, engine, work.campaigns, work.clock, record)
+        return commit(installation, made, work.tenants, run_id=run_id, mode=mode)

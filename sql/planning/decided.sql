@@ -1,0 +1,136 @@
+-- One row per moment: the decision with the values its gates saw. The first gate that applies decides.
+WITH hashed AS (
+    SELECT
+        m.*,
+        s.campaign_id,
+        s.purpose,
+        s.channel,
+        s.topic,
+        s.action,
+        greatest(m.due_at, CAST($as_of AS TIMESTAMPTZ)) AS judged_at,
+        s.paused,
+        s.valid_from,
+        s.valid_until,
+        CASE WHEN NOT s.action AND plausible_email(trim(m.raw_address)) THEN trim(m.raw_address) END AS address
+    FROM moments AS m
+    INNER JOIN steps AS s ON m.step_id = s.step_id
+),
+
+suppressed AS (
+    SELECT
+        h.moment_id,
+        min(x.reason) AS suppressed_by
+    FROM (
+        SELECT
+            moment_id,
+            tenant_id,
+            channel,
+            topic,
+            purpose,
+            sha256($salt || ':' || channel || ':' || normal_email(address)) AS address_hash
+        FROM hashed
+        WHERE address IS NOT NULL AND (SELECT count(*) FROM suppressions) > 0
+    ) AS h
+    INNER JOIN suppressions AS x
+        ON
+            h.tenant_id = x.tenant_id
+            AND h.channel = x.channel
+            AND h.address_hash = x.address_hash
+            AND x.topic IN ('', h.topic)
+            AND (h.purpose = 'marketing' OR x.reason IN ('bounced', 'manual'))
+    GROUP BY h.moment_id
+),
+
+repeated AS (
+    SELECT
+        h.moment_id,
+        max(r.due_at) AS repeats
+    FROM hashed AS h
+    INNER JOIN recent AS r
+        ON
+            h.step_id = r.step_id
+            AND h.tenant_id = r.tenant_id
+            AND h.subject_id = r.subject_id
+            AND r.due_at > plus_minutes(h.due_at, -h.repeat_minutes)
+            AND r.due_at <= h.due_at
+    GROUP BY h.moment_id
+),
+
+gated AS (
+    SELECT
+        h.*,
+        p.suppressed_by,
+        r.repeats,
+        CASE
+            WHEN h.judged_at > h.expires_at THEN 'stale'
+            WHEN
+                h.paused OR NOT h.tenant_active OR h.due_at < h.valid_from OR h.due_at > h.valid_until
+                THEN 'inactive'
+            WHEN NOT h.when_holds THEN 'condition'
+            WHEN NOT h.action AND h.address IS NULL THEN 'no_recipient'
+            WHEN (h.opted_out AND h.purpose = 'marketing') OR p.suppressed_by IS NOT NULL THEN 'suppressed'
+            WHEN r.repeats IS NOT NULL THEN 'duplicate'
+        END AS refused
+    FROM hashed AS h
+    LEFT JOIN suppressed AS p ON h.moment_id = p.moment_id
+    LEFT JOIN repeated AS r ON h.moment_id = r.moment_id
+),
+
+-- Of several steps passed meanwhile the last one goes. What is not yet late by a whole tick always goes.
+ranked AS (
+    SELECT
+        g.*,
+        max(CASE WHEN g.refused IS NULL AND g.due_at <= $as_of THEN g.due_at END)
+            OVER (PARTITION BY g.tenant_id, g.campaign_id, g.subject_id, g.occurrence, g.lane) AS last_passed
+    FROM gated AS g
+)
+
+SELECT
+    r.moment_id,
+    r.audience,
+    r.row_id,
+    r.occurrence,
+    r.tenant_id,
+    r.campaign_id,
+    s.campaign,
+    r.step_id,
+    s.step,
+    r.subject_id,
+    r.subject_text,
+    r.recipient_id,
+    r.channel,
+    r.purpose,
+    s.version AS campaign_version,
+    s.priority,
+    r.due_at,
+    r.expires_at,
+    r.customer_id,
+    r.address,
+    r.recipient_name,
+    r.recipient_first_name,
+    coalesce(
+        r.refused,
+        CASE WHEN NOT s.late_all AND r.due_at <= $late_before AND r.due_at < r.last_passed THEN 'superseded' END,
+        'planned'
+    ) AS reason,
+    CAST(to_json(struct_pack(
+        anchor := coalesce(CAST(r.anchor_on AS VARCHAR), CAST(r.anchor_at AS VARCHAR)),
+        nominal_at := CAST(r.nominal_at AS VARCHAR),
+        zone := r.zone,
+        judged_at := CAST(r.judged_at AS VARCHAR),
+        paused := r.paused,
+        tenant_active := r.tenant_active,
+        when_holds := r.when_holds,
+        address := CASE
+            WHEN r.action THEN 'not needed'
+            WHEN r.address IS NOT NULL THEN 'usable'
+            WHEN coalesce(trim(r.raw_address), '') = '' THEN 'missing'
+            ELSE 'unusable'
+        END,
+        opted_out := r.opted_out,
+        suppressed_by := r.suppressed_by,
+        repeats := CAST(r.repeats AS VARCHAR),
+        last_passed := CAST(r.last_passed AS VARCHAR)
+    )) AS VARCHAR) AS "values"
+FROM ranked AS r
+INNER JOIN steps AS s ON r.step_id = s.step_id

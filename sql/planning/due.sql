@@ -1,0 +1,52 @@
+-- One row per moment that falls due in the window: its instant, moved to the next opening, and its expiry.
+WITH nominal AS (
+    SELECT
+        d.*,
+        s.lane,
+        s.active_from,
+        CASE
+            WHEN s.minutes IS NULL THEN l.instant
+            ELSE plus_minutes(d.anchor_at, s.minutes)
+        END AS nominal_at,
+        coalesce(d.anchor_at, n.instant) AS anchor_instant
+    FROM days_of AS d
+    INNER JOIN steps AS s ON d.step_id = s.step_id
+    LEFT JOIN local_times AS l ON d.zone = l.zone AND d.day = l.day AND d.clock = l.at
+    LEFT JOIN local_times AS n ON d.zone = n.zone AND d.anchor_day = n.day AND d.clock = n.at
+),
+
+-- What passed before the step was active does not exist, except the latest of each subject in a backlog.
+existing AS (
+    SELECT
+        n.*,
+        max(CASE WHEN n.nominal_at < n.active_from THEN n.nominal_at END)
+            OVER (PARTITION BY n.tenant_id, s.campaign_id, n.subject_id, n.lane) AS latest_passed
+    FROM nominal AS n
+    INNER JOIN steps AS s ON n.step_id = s.step_id
+    WHERE n.nominal_at >= n.active_from OR n.nominal_at >= s.backlog_from
+),
+
+moved AS (
+    SELECT
+        e.*,
+        greatest(e.nominal_at, e.active_from, w.opens) AS due_at
+    FROM existing AS e
+    INNER JOIN steps AS s ON e.step_id = s.step_id
+    LEFT JOIN slots AS w
+        ON
+            s.window_id = w.window_id
+            AND e.window_zone = w.zone
+            AND greatest(e.nominal_at, e.active_from) >= w.since
+            AND greatest(e.nominal_at, e.active_from) < w.closes
+    WHERE e.nominal_at >= e.active_from OR e.nominal_at = e.latest_passed
+)
+
+SELECT
+    m.*,
+    CASE
+        WHEN s.before THEN least(plus_minutes(m.due_at, s.lateness_minutes), m.anchor_instant)
+        ELSE plus_minutes(m.due_at, s.lateness_minutes)
+    END AS expires_at
+FROM moved AS m
+INNER JOIN steps AS s ON m.step_id = s.step_id
+WHERE m.due_at > s.due_from AND m.due_at <= s.due_to

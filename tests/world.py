@@ -1,0 +1,192 @@
+"""A small company for tests: a real CRM, a real ledger and a clock that the test moves."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+import yaml
+
+from automation_pipelines.campaign import Campaign
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.types import Source, Type
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.tables import jobs
+from automation_pipelines.messages import TemplateSource
+from automation_pipelines.settings import Settings
+from automation_pipelines.tick import TickResult, run_tick
+
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "tenants": {
+        "name": "Acme Travel",
+        "time_zone": "UTC",
+        "send_time": "09:00",
+        "locale": "en",
+        "currency": "EUR",
+        "sender_name": "Acme",
+        "sender_email": "hello@acme.example.com",
+        "active": True,
+    },
+    "users": {"tenant_id": 1, "name": "Ada", "role": "agent", "department": "sales", "active": True},
+    "customers": {
+        "tenant_id": 1,
+        "name": "Kim Doe",
+        "first_name": "Kim",
+        "email_opt_out": False,
+        "created_at": "2020-01-01T00:00",
+        "last_activity_at": "2020-01-01T00:00",
+    },
+    "queries": {"tenant_id": 1, "customer_id": 1, "title": "Trip", "status": "open", "created_at": "2020-01-01T00:00"},
+    "quotes": {
+        "tenant_id": 1,
+        "customer_id": 1,
+        "number": "Q-1",
+        "currency": "EUR",
+        "amount": 100,
+        "status": "sent",
+        "created_at": "2020-01-01T00:00",
+    },
+    "bookings": {
+        "tenant_id": 1,
+        "customer_id": 1,
+        "reference": "B-1",
+        "currency": "EUR",
+        "status": "confirmed",
+        "booked_at": "2020-01-01T00:00",
+    },
+    "payments": {"tenant_id": 1, "customer_id": 1, "amount": 100, "currency": "EUR", "status": "paid"},
+    "events": {"tenant_id": 1, "customer_id": 1, "type": "visit"},
+}
+
+_COLUMN_TYPES: dict[Type, Any] = {
+    Type.INTEGER: sa.BigInteger,
+    Type.MONEY: sa.BigInteger,
+    Type.NUMBER: sa.Double,
+    Type.TEXT: sa.Text,
+    Type.BOOLEAN: sa.Boolean,
+    Type.DATE: sa.Date,
+    Type.INSTANT: sa.DateTime(timezone=True),
+}
+
+
+def at(text: str) -> datetime:
+    """`2026-03-01T09:00`, UTC unless it says otherwise."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _table(source: Source, metadata: sa.MetaData, *, text_ids: bool) -> sa.Table:
+    def kind(type_: Type) -> Any:
+        return (sa.Text if text_ids else sa.BigInteger) if type_ is Type.ID else _COLUMN_TYPES[type_]
+
+    columns = (sa.Column(c.name, kind(c.type), primary_key=c.name == "id") for c in source.columns)
+    return sa.Table(source.name, metadata, *columns)
+
+
+@dataclass
+class World:
+    """One installation over one CRM, in a directory and databases of its own."""
+
+    installation: Installation
+    crm: sa.Engine
+    tables: dict[str, sa.Table]
+    ticks: int = 0
+
+    @classmethod
+    def create(
+        cls, home: Path, database_url: str, crm_url: str, *, text_ids: bool = False, **settings: Any
+    ) -> "World":
+        """Empty CRM tables with one tenant in UTC that sends at 09:00, and a migrated ledger."""
+        made = Settings(home=home, database_url=database_url, crm_url=crm_url, **settings)
+        engine = sa.create_engine(crm_url.replace("postgresql://", "postgresql+psycopg://"))
+        metadata = sa.MetaData()
+        tables = {name: _table(source, metadata, text_ids=text_ids) for name, source in SOURCES.items()}
+        metadata.create_all(engine)
+        installation = Installation.open(made)
+        installation.initialise(at("2020-01-01T00:00"))
+        return cls(installation, engine, tables)
+
+    def add(self, source: str, **row: Any) -> None:
+        """Insert a row; what is not given has a sensible value."""
+        values = {**_DEFAULTS[source], **row}
+        if source == "customers" and "email" not in values:
+            values["email"] = f"customer{values['id']}@mail.example.com"
+        if source == "users" and "email" not in values:
+            values["email"] = f"user{values['id']}@staff.example.com"
+        with self.crm.begin() as connection:
+            connection.execute(self.tables[source].insert().values(self._typed(source, values)))
+
+    def change(self, source: str, id_: Any, **values: Any) -> None:
+        """Update one row."""
+        table = self.tables[source]
+        with self.crm.begin() as connection:
+            connection.execute(table.update().where(table.c.id == id_).values(self._typed(source, values)))
+
+    def remove(self, source: str, id_: Any) -> None:
+        """Delete one row."""
+        table = self.tables[source]
+        with self.crm.begin() as connection:
+            connection.execute(table.delete().where(table.c.id == id_))
+
+    def _typed(self, source: str, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: _value(SOURCES[source].column(name).type, value) for name, value in values.items()}
+
+    def apply(self, text: str | dict[str, Any], *, start: str | None = None, on: str = "2020-01-01T00:00") -> Campaign:
+        """Apply a campaign given as YAML; `start` is when it is started."""
+        document = yaml.safe_load(text) if isinstance(text, str) else text
+        spec = Campaign.model_validate(document)
+        template = TemplateSource(subject="Hello", html="<p>Hello</p>", text="Hello", layouts={})
+        templates = {step.template: template for step in spec.steps if step.template}
+        source = text if isinstance(text, str) else yaml.safe_dump(document)
+        self.installation.campaigns.apply(spec, source, templates, "test", at(start or on))
+        if start is not None and self.installation.campaigns.states()[spec.id] == "draft":
+            self.installation.campaigns.start(spec.id, "test", at(start))
+        return spec
+
+    def tick(self, moment: str, **kwargs: Any) -> TickResult:
+        """Run the tick of that moment."""
+        self.ticks += 1
+        return run_tick(self.installation, as_of=at(moment), run_id=f"run-{self.ticks}", **kwargs)
+
+    def tick_through(self, first: str, last: str, minutes: int = 30) -> list[TickResult]:
+        """Run every tick from `first` to `last`, both included."""
+        moment, results = at(first), []
+        while moment <= at(last):
+            results.append(self.tick(moment.isoformat()))
+            moment += timedelta(minutes=minutes)
+        return results
+
+    def jobs(self) -> pl.DataFrame:
+        """The ledger with slugs: planned and settled alike."""
+        rows = self.installation.database.read(
+            "SELECT j.*, c.campaign, s.step, p.address, p.subject_text FROM jobs j "
+            "JOIN identities c ON c.id = j.campaign_id JOIN identities s ON s.id = j.step_id "
+            "LEFT JOIN job_payloads p ON p.job_id = j.id ORDER BY j.due_at, j.id"
+        )
+        due = self.installation.database.read(sa.select(jobs.c.id, jobs.c.due_at, jobs.c.expires_at))
+        return rows.drop("due_at", "expires_at").join(due, on="id")
+
+    def sent(self) -> list[tuple[Any, ...]]:
+        """(step, subject, recipient, due_at as text) of every planned job, ordered."""
+        rows = self.jobs().filter(pl.col("state") != "skipped")
+        picked = rows.select("step", "subject_id", "recipient_id", pl.col("due_at").dt.strftime("%Y-%m-%dT%H:%M"))
+        return sorted(picked.rows())
+
+    def skipped(self) -> list[tuple[Any, ...]]:
+        """(step, subject, reason) of every settled negative decision, ordered."""
+        return sorted(self.jobs().filter(pl.col("state") == "skipped").select("step", "subject_id", "reason").rows())
+
+    def decisions(self, days: Iterable[date] | None = None) -> pl.DataFrame:
+        """The recorded decisions."""
+        return self.installation.files.read("decisions", days)
+
+
+def _value(type_: Type, value: Any) -> Any:
+    if isinstance(value, str) and type_ is Type.INSTANT:
+        return at(value)
+    if isinstance(value, str) and type_ is Type.DATE:
+        return date.fromisoformat(value)
+    return value
