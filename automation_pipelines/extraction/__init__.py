@@ -1,4 +1,4 @@
-"""CRM → frames: reads what the audiences need, in the catalogue's types, and refuses what breaks the contract.
+"""CRM → frames: what the audiences need, in the catalogue's types; refuses what breaks the contract.
 
 `open_crm` opens a CRM by URL, `extract` reads demands from it, `check` reads everything for a report,
 `watermarks` tells cheaply whether there is anything new. Nothing here writes, selects audiences or

@@ -3,8 +3,7 @@
 A value that does not fit becomes null here; `contracts` finds it by comparing nulls before and after.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -26,7 +25,7 @@ def canonical(
     engine.connection.register("raw", raw)
     outputs = [f'{expression(raw, column, text_ids)} AS "{column.name}"' for column in columns]
     outputs.insert(1, 'CAST("id" AS VARCHAR) AS id_text')
-    return engine.query(f"SELECT {', '.join(outputs)} FROM raw")  # noqa: S608 - names of the catalogue
+    return engine.query(f"SELECT {', '.join(outputs)} FROM raw")
 
 
 def expression(raw: pa.Table, column: Column, text_ids: frozenset[str]) -> str:
@@ -36,23 +35,7 @@ def expression(raw: pa.Table, column: Column, text_ids: frozenset[str]) -> str:
         return f"CAST(NULL AS {SQL_TYPES[column.type]})"
     if column.name in text_ids:
         return f"hash63({name})"
-    match column.type:
-        case Type.ID:
-            return _integer(kind, name, _INTEGER_KEY)
-        case Type.INTEGER | Type.MONEY:
-            return _integer(kind, name, _INTEGER)
-        case Type.NUMBER:
-            return f"TRY_CAST({name} AS DOUBLE)" if _numeric(kind) or _text(kind) else "CAST(NULL AS DOUBLE)"
-        case Type.TEXT:
-            return f"CAST({name} AS VARCHAR)"
-        case Type.BOOLEAN:
-            return _boolean(kind, name)
-        case Type.DATE:
-            return _date(kind, name)
-        case Type.INSTANT:
-            return _instant(kind, name)
-        case _:
-            assert_never(column.type)
+    return _FITTING[column.type](kind, name)
 
 
 def _text(kind: pa.DataType) -> bool:
@@ -63,7 +46,11 @@ def _numeric(kind: pa.DataType) -> bool:
     return bool(arrow.is_integer(kind) or arrow.is_floating(kind) or arrow.is_decimal(kind))
 
 
-def _integer(kind: pa.DataType, name: str, pattern: str) -> str:
+def _key(kind: pa.DataType, name: str) -> str:
+    return _integer(kind, name, _INTEGER_KEY)
+
+
+def _integer(kind: pa.DataType, name: str, pattern: str = _INTEGER) -> str:
     if arrow.is_integer(kind):
         return f"TRY_CAST({name} AS BIGINT)"
     if _numeric(kind):
@@ -71,6 +58,14 @@ def _integer(kind: pa.DataType, name: str, pattern: str) -> str:
     if _text(kind):
         return f"CASE WHEN regexp_full_match({name}, '{pattern}') THEN TRY_CAST({name} AS BIGINT) END"
     return "CAST(NULL AS BIGINT)"
+
+
+def _number(kind: pa.DataType, name: str) -> str:
+    return f"TRY_CAST({name} AS DOUBLE)" if _numeric(kind) or _text(kind) else "CAST(NULL AS DOUBLE)"
+
+
+def _written(_kind: pa.DataType, name: str) -> str:
+    return f"CAST({name} AS VARCHAR)"
 
 
 def _boolean(kind: pa.DataType, name: str) -> str:
@@ -107,3 +102,15 @@ def _instant(kind: pa.DataType, name: str) -> str:
 def _finite(name: str) -> str:
     """Neither PostgreSQL's infinity nor a year no calendar has."""
     return f"{name} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
+
+
+_FITTING: dict[Type, Callable[[pa.DataType, str], str]] = {
+    Type.ID: _key,
+    Type.INTEGER: _integer,
+    Type.MONEY: _integer,
+    Type.NUMBER: _number,
+    Type.TEXT: _written,
+    Type.BOOLEAN: _boolean,
+    Type.DATE: _date,
+    Type.INSTANT: _instant,
+}

@@ -23,6 +23,17 @@ from automation_pipelines.catalogue.types import Column, Format, Source, Type
 _KEYS = 5
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
+_CALLED = {
+    Type.ID: "an integer key",
+    Type.INTEGER: "an integer",
+    Type.MONEY: "an integer of minor units",
+    Type.NUMBER: "a number",
+    Type.TEXT: "text",
+    Type.BOOLEAN: "a boolean",
+    Type.DATE: "a date YYYY-MM-DD",
+    Type.INSTANT: "an ISO 8601 instant",
+}
+
 
 class Severity(StrEnum):
     """Whether a violation stops the extraction."""
@@ -76,7 +87,9 @@ class Reading:
         return Violation(self.source.name, column.name, problem, self.path, int(bad.sum()), texts, severity)
 
 
-def shape_violations(source: Source, path: Path, returned: Iterable[str], text_ids: Iterable[str]) -> list[Violation]:
+def shape_violations(
+    source: Source, path: Path, returned: Iterable[str], text_ids: Iterable[str]
+) -> list[Violation]:
     """Missing columns, and `text ids` that are none. Columns the catalogue does not know are ignored."""
     names = list(returned)
     missing = [column.name for column in source.columns if column.name not in names]
@@ -111,32 +124,10 @@ def _unfit(reading: Reading, column: Column) -> list[Violation]:
         return []
     sent = pl.Series(compute.is_valid(raw))
     bad = sent & series.is_null()
-    problem = f"not {_called(column.type)}{_examples(column, raw, bad)}"
+    problem = f"not {_CALLED[column.type]}{_examples(column, raw, bad)}"
     if column.type is Type.ID:
         problem += f"; if keys are text, add the line `-- text ids: {column.name}`"
     return [reading.violation(column, problem, bad)]
-
-
-def _called(kind: Type) -> str:
-    match kind:
-        case Type.ID:
-            return "an integer key"
-        case Type.INTEGER:
-            return "an integer"
-        case Type.MONEY:
-            return "an integer of minor units"
-        case Type.NUMBER:
-            return "a number"
-        case Type.TEXT:
-            return "text"
-        case Type.BOOLEAN:
-            return "a boolean"
-        case Type.DATE:
-            return "a date YYYY-MM-DD"
-        case Type.INSTANT:
-            return "an ISO 8601 instant"
-        case _:
-            assert_never(kind)
 
 
 def _examples(column: Column, raw: pa.ChunkedArray, bad: pl.Series) -> str:
@@ -229,7 +220,8 @@ def _dangling(reading: Reading, column: Column, target: Reading) -> list[Violati
         return []
     ours, theirs = column.name in reading.text_ids, "id" in target.text_ids
     if ours != theirs and not target.frame.is_empty():
-        problem = f"holds {_kind(ours)} keys, {target.source.name}.id {_kind(theirs)} ones: declare both alike"
+        other = f"{target.source.name}.id {_kind(theirs)} ones"
+        problem = f"holds {_kind(ours)} keys, {other}: declare both alike in `-- text ids:`"
         return [Violation(reading.source.name, column.name, problem, reading.path)]
     if not target.whole:
         return []

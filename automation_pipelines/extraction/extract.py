@@ -1,7 +1,7 @@
-"""The three questions asked of a CRM: these rows (`extract`), everything (`check`), anything new (`watermarks`)."""
+"""The three questions asked of a CRM: these rows, everything that is wrong, anything new."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -57,34 +57,28 @@ def extract(crm: Crm, sqlfiles: SqlFiles, demands: Sequence[Demand]) -> dict[str
     `ContractError` with all violations of all sources together.
     """
     wanted = merged(demands)
-    names = frozenset().union(*(demand.sources for demand in wanted))
-    origins, found = _origins(crm, sqlfiles, names)
-    readings: dict[str, Reading] = {}
+    names: frozenset[str] = frozenset().union(*(demand.sources for demand in wanted))
     with open_engine() as engine:
+        reader = _Reader(crm, engine, *_origins(crm, sqlfiles, names))
         for demand in wanted:
-            if demand.sources <= origins.keys():
-                _try_read(engine, crm, demand, origins, readings, found)
-    found += [violation for one in readings.values() for violation in violations(one)]
-    found += reference_violations(readings)
+            reader.read(demand)
+    found = reader.found + reference_violations(reader.readings)
     errors = [str(violation) for violation in found if violation.severity is Severity.ERROR]
     if errors:
         raise ContractError(errors)
-    return {name: one.frame for name, one in readings.items()}
+    return {name: one.frame for name, one in reader.readings.items()}
 
 
 def check(crm: Crm, sqlfiles: SqlFiles) -> Report:
     """Read every source whole and report what is wrong; nothing is raised for the CRM's mistakes."""
-    origins, found = _origins(crm, sqlfiles, SOURCES)
-    readings: dict[str, Reading] = {}
     with open_engine() as engine:
-        for name in origins:
-            columns = frozenset(column.name for column in SOURCES[name].columns)
-            _try_read(engine, crm, Demand(name, columns), origins, readings, found)
-            if name in readings:
-                found += violations(readings[name])
-                readings[name] = _keys_only(readings[name])
-    found += reference_violations(readings)
-    return Report(tuple(_report(source, sqlfiles, readings, found) for source in SOURCES))
+        reader = _Reader(crm, engine, *_origins(crm, sqlfiles, SOURCES))
+        for name, source in SOURCES.items():
+            reader.read(Demand(name, frozenset(column.name for column in source.columns)))
+            if name in reader.readings:
+                reader.readings[name] = _keys_only(reader.readings[name])
+    found = reader.found + reference_violations(reader.readings)
+    return Report(tuple(_report(source, sqlfiles, reader.readings, found) for source in SOURCES))
 
 
 def watermarks(crm: Crm, sqlfiles: SqlFiles) -> dict[str, str | None]:
@@ -105,9 +99,7 @@ def _newest(crm: Crm, origin: Origin) -> str | None:
     return None if value is None else str(value)
 
 
-def _origins(
-    crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]
-) -> tuple[dict[str, Origin], list[Violation]]:
+def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> tuple[dict[str, Origin], list[Violation]]:
     """What each source's file returns; files that fail or lack columns are reported and left out."""
     origins: dict[str, Origin] = {}
     found: list[Violation] = []
@@ -131,25 +123,32 @@ def _failed(source: Source, file: SqlFile, error: SourceError) -> Violation:
     return Violation(source.name, None, f"the CRM refuses the file: {error}", file.path)
 
 
-def _try_read(
-    engine: Engine,
-    crm: Crm,
-    demand: Demand,
-    origins: Mapping[str, Origin],
-    readings: dict[str, Reading],
-    found: list[Violation],
-) -> None:
-    origin = origins[demand.source]
-    columns = _columns(origin.source, demand)
-    try:
-        raw = crm.read(reading(demand, [column.name for column in columns], origins))
-    except SourceError as error:
-        found.append(_failed(origin.source, origin.file, error))
-        return
-    frame = canonical(engine, raw, columns, origin.text_ids)
-    readings[demand.source] = Reading(
-        origin.source, origin.file.path, raw, frame, origin.text_ids, demand.whole
-    )
+@dataclass(slots=True)
+class _Reader:
+    """Collects what was read, and what is wrong with it, over the sources of one extraction."""
+
+    crm: Crm
+    engine: Engine
+    origins: Mapping[str, Origin]
+    found: list[Violation]
+    readings: dict[str, Reading] = field(default_factory=dict)
+
+    def read(self, demand: Demand) -> None:
+        """Read one source, unless it or one it is selected by is already known to be broken."""
+        if not demand.sources <= self.origins.keys():
+            return
+        origin = self.origins[demand.source]
+        columns = _columns(origin.source, demand)
+        try:
+            raw = self.crm.read(reading(demand, [column.name for column in columns], self.origins))
+        except SourceError as error:
+            self.found.append(_failed(origin.source, origin.file, error))
+            return
+        frame = canonical(self.engine, raw, columns, origin.text_ids)
+        path, text_ids = origin.file.path, origin.text_ids
+        result = Reading(origin.source, path, raw, frame, text_ids, demand.whole)
+        self.found += violations(result)
+        self.readings[demand.source] = replace(result, raw=raw.select([]))
 
 
 def _columns(source: Source, demand: Demand) -> list[Column]:
@@ -164,7 +163,7 @@ def _columns(source: Source, demand: Demand) -> list[Column]:
 def _keys_only(whole: Reading) -> Reading:
     """A reading reduced to what `reference_violations` asks, so that a large CRM fits into memory."""
     keys = [column.name for column in whole.columns if column.references or column.name == "id"]
-    return replace(whole, raw=whole.raw.select([]), frame=whole.frame.select(*keys, "id_text"))
+    return replace(whole, frame=whole.frame.select(*keys, "id_text"))
 
 
 def _report(

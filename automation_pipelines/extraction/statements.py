@@ -57,11 +57,11 @@ class Origin:
         return frozenset(self.file.directive("text ids"))
 
     def subquery(self, alias: str) -> sa.Subquery:
-        """The user's select as something to select from."""
+        """Make the user's select something to select from."""
         return _subquery(self.file, self.names.values(), alias)
 
     def column(self, rows: sa.Subquery, name: str) -> sa.ColumnElement[Any]:
-        """The column called `name` in the catalogue."""
+        """Find the column called `name` in the catalogue."""
         return rows.c[self.names[name]]
 
 
@@ -72,19 +72,19 @@ def _subquery(file: SqlFile, names: Iterable[str], alias: str) -> sa.Subquery:
 
 
 def probe(file: SqlFile) -> sa.Select[Any]:
-    """No rows, all columns: what does this file return?"""
+    """Select no rows and all columns, to see what the file returns."""
     return sa.select(sa.text("*")).select_from(_subquery(file, (), "s")).where(sa.false())
 
 
 def newest(origin: Origin) -> sa.Select[Any]:
-    """The greatest watermark."""
+    """Select the greatest watermark."""
     rows = origin.subquery("s")
     name = origin.source.watermark or "id"
     return sa.select(sa.func.max(origin.column(rows, name)).label(name))
 
 
 def reading(demand: Demand, columns: Iterable[str], origins: Mapping[str, Origin]) -> sa.Select[Any]:
-    """The columns and rows of one source; `origins` holds every source that takes part."""
+    """Select the columns and rows of one source; `origins` holds every source that takes part."""
     origin = origins[demand.source]
     rows = origin.subquery("s")
     statement = sa.select(*(_output(origin, rows, name) for name in columns))
@@ -183,8 +183,13 @@ def _on_month_days(
         # The positions are written out, not bound, so that an index on the expression is used.
         text = sa.func.substr(held, sa.literal_column("6"), sa.literal_column("5"), type_=sa.Text())
         return text.in_([f"{month:02}-{day:02}" for month, day in days])
-    number = sa.extract("month", column) * sa.literal_column("100") + sa.extract("day", column)
-    return number.in_([month * 100 + day for month, day in days])
+    months = {month: [day for other, day in days if other == month] for month, _ in days}
+    return sa.or_(
+        *(
+            sa.and_(sa.extract("month", column) == month, sa.extract("day", column).in_(in_month))
+            for month, in_month in months.items()
+        )
+    )
 
 
 def _month_days(ranges: tuple[Range, ...]) -> list[tuple[int, int]] | None:

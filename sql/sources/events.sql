@@ -4,6 +4,6 @@ SELECT
     tenant_id,
     customer_id,
     type,
-    at,
+    events.at,
     detail
 FROM events
