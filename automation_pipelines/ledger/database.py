@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -234,11 +234,16 @@ class Database:
         """An INSERT that knows ON CONFLICT, in the words of this database."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
 
-    def lease_clock(self, now: datetime) -> sa.ColumnElement[datetime]:
-        """The present as leases see it: the database's own on PostgreSQL, where workers have several."""
+    def lease_clock(self, now: datetime, ahead: timedelta = timedelta()) -> sa.ColumnElement[datetime]:
+        """The present, or that much later, as leases see it.
+
+        On PostgreSQL it is the database's own clock: the workers' clocks may differ, and a lease that
+        ends early for another worker would be a message sent twice.
+        """
         if self.dialect == "postgresql":
-            return sa.type_coerce(sa.func.clock_timestamp(), UtcDateTime())
-        return sa.literal(now, UtcDateTime())
+            clock = sa.func.statement_timestamp() + sa.literal(ahead, sa.Interval)
+            return sa.type_coerce(clock, UtcDateTime())
+        return sa.literal(now + ahead, UtcDateTime())
 
     @contextmanager
     def planner_lock(self) -> Iterator[None]:

@@ -1,0 +1,124 @@
+"""Who must not be contacted, by salted hash of the address: the address itself is not kept here."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+import polars as pl
+import sqlalchemy as sa
+
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.tables import UtcDateTime, suppressions
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One address of one tenant that must not be contacted; topic '' means every topic."""
+
+    tenant_id: int
+    channel: str
+    address_hash: str
+    reason: str
+    at: datetime
+    topic: str = ""
+    expires_at: datetime | None = None
+
+
+class Contact(NamedTuple):
+    """An address about to be contacted, and about what."""
+
+    tenant_id: int
+    channel: str
+    address_hash: str
+    topic: str
+
+
+def address_hash(salt: str, channel: str, address: str) -> str:
+    """SHA-256 of salt, channel and normalised address, in hex.
+
+    The same as `sha256(salt || ':' || channel || ':' || lower(trim(address)))` in `sql/`.
+    """
+    # Character by character, as the engine does it: Python alone would look at the neighbours of a
+    # final sigma, and would make two characters of a dotted capital I.
+    normal = "".join(character.lower()[0] for character in address.strip(" "))
+    return hashlib.sha256(f"{salt}:{channel}:{normal}".encode()).hexdigest()
+
+
+def add(db: Database, entries: Sequence[Suppression]) -> None:
+    """Add suppressions; of one told twice the earlier start and the later end count."""
+    columns = {
+        "tenant_id": sa.BigInteger(),
+        "channel": sa.String(),
+        "address_hash": sa.String(),
+        "reason": sa.String(),
+        "at": UtcDateTime(),
+        "topic": sa.String(),
+        "expires_at": UtcDateTime(),
+    }
+    merged = _merged(entries)
+    if not merged:
+        return
+    given = db.listed("given", columns, [astuple(entry) for entry in merged])
+    insert = db.insert(suppressions).from_select(list(columns), sa.select(*given.c).where(sa.true()))
+    old, new = suppressions.c, insert.excluded
+    forever = sa.or_(old.expires_at.is_(None), new.expires_at.is_(None))
+    changes = {
+        "at": sa.case((new.at < old.at, new.at), else_=old.at),
+        "expires_at": sa.case(
+            (forever, sa.null()), (new.expires_at > old.expires_at, new.expires_at), else_=old.expires_at
+        ),
+    }
+    key = [old.tenant_id, old.channel, old.address_hash, old.topic, old.reason]
+    with db.begin() as connection:
+        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
+
+
+def _merged(entries: Sequence[Suppression]) -> Sequence[Suppression]:
+    # One statement may touch a row only once.
+    merged: dict[tuple[object, ...], Suppression] = {}
+    for entry in entries:
+        key = (entry.tenant_id, entry.channel, entry.address_hash, entry.topic, entry.reason)
+        known = merged.get(key, entry)
+        ends = (known.expires_at, entry.expires_at)
+        expires_at = None if None in ends else max(end for end in ends if end)
+        merged[key] = replace(entry, at=min(known.at, entry.at), expires_at=expires_at)
+    return list(merged.values())
+
+
+def active(db: Database, at: datetime) -> pl.DataFrame:
+    """(tenant_id, channel, address_hash, topic, reason) of what is suppressed at that time."""
+    s = suppressions.c
+    return db.read(
+        sa.select(s.tenant_id, s.channel, s.address_hash, s.topic, s.reason).where(_in_force(at))
+    )
+
+
+def among(db: Database, contacts: Collection[Contact], at: datetime) -> dict[Contact, frozenset[str]]:
+    """Those of `contacts` that are suppressed at that time, each with the reasons; one statement."""
+    columns = {
+        "tenant_id": sa.BigInteger(),
+        "channel": sa.String(),
+        "address_hash": sa.String(),
+        "topic": sa.String(),
+    }
+    asked = db.listed("asked", columns, sorted(set(contacts)))
+    s = suppressions.c
+    same = [s[name] == asked.c[name] for name in ("tenant_id", "channel", "address_hash")]
+    statement = (
+        sa.select(*asked.c, s.reason)
+        .join_from(asked, suppressions, sa.and_(*same))
+        .where(_in_force(at), s.topic.in_(["", asked.c.topic]))
+    )
+    with db.reading() as connection:
+        found: dict[Contact, frozenset[str]] = {}
+        for *contact, reason in connection.execute(statement):
+            key = Contact(*contact)
+            found[key] = found.get(key, frozenset()) | {reason}
+    return found
+
+
+def _in_force(at: datetime) -> sa.ColumnElement[bool]:
+    s = suppressions.c
+    return sa.and_(s.at <= at, sa.or_(s.expires_at.is_(None), s.expires_at > at))
