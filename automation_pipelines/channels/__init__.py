@@ -1,0 +1,69 @@
+"""How jobs leave the house: one file per channel, one Protocol, one registry.
+
+A channel knows addresses, servers and wire formats. It knows no campaign, no ledger and no clock, and
+it decides nothing: it reports what became of each hand-off.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from automation_pipelines.channels.crm import CrmChannel
+from automation_pipelines.channels.email import EmailChannel
+from automation_pipelines.channels.maildir import MaildirChannel
+from automation_pipelines.model import Handoff, Outcome
+from automation_pipelines.settings import Settings
+from automation_pipelines.sqlfiles import SqlFiles
+
+
+class Channel(Protocol):
+    """One way out. The conformance suite in `tests/conformance` says what each must get right."""
+
+    @property
+    def name(self) -> str:
+        """What campaigns call it."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """True when handing over the same job again has no further effect."""
+        ...
+
+    def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
+        """Hand over; one answer for each, in order. A failed delivery is an answer, not an exception.
+
+        `None`: the other side may or may not have taken it and nobody can tell. Such a job is left as
+        it is until its lease ends; then its purpose decides whether it is repeated.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections; the channel can be used again."""
+        ...
+
+
+def build_channels(settings: Settings) -> dict[str, Channel]:
+    """Assemble the channels of an installation, by name; connects to nothing.
+
+    E-mail goes to the SMTP server, without one into the maildir of the embedded default. Write-backs
+    need a CRM that is a database we know how to mark; over a directory of files there are none.
+    """
+    email: Channel = (
+        EmailChannel(settings.smtp_url.get_secret_value(), connections=settings.smtp_connections)
+        if settings.smtp_url
+        else MaildirChannel(settings.outbox)
+    )
+    channels = {email.name: email}
+    if _markable(settings.crm):
+        crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
+        channels[crm.name] = crm
+    return channels
+
+
+def _markable(crm: str) -> bool:
+    try:
+        backend = sa.make_url(crm).get_backend_name()
+    except sa.exc.ArgumentError:
+        return False
+    return backend in ("sqlite", "postgresql")

@@ -1,0 +1,6 @@
+-- Raises the escalation level of one query; a level once reached is never lowered.
+UPDATE queries
+SET escalation_level = CASE WHEN coalesce(escalation_level, 0) < :level THEN :level ELSE escalation_level END,
+    updated_at = CASE WHEN coalesce(escalation_level, 0) < :level THEN CURRENT_TIMESTAMP ELSE updated_at END
+WHERE id = :subject_id
+  AND tenant_id = :tenant_id
