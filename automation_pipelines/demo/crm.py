@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import adbc_driver_manager.dbapi
 import adbc_driver_postgresql.dbapi
@@ -78,7 +79,9 @@ def _connect(url: str, dialect: str) -> adbc_driver_manager.dbapi.Connection:
     connection: adbc_driver_manager.dbapi.Connection
     match dialect:
         case "sqlite":
-            connection = adbc_driver_sqlite.dbapi.connect(sa.make_url(url).database)
+            file = Path(sa.make_url(url).database or "")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            connection = adbc_driver_sqlite.dbapi.connect(str(file))
         case "postgresql":
             plain = sa.make_url(url).set(drivername="postgresql")
             connection = adbc_driver_postgresql.dbapi.connect(plain.render_as_string(hide_password=False))

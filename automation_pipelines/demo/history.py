@@ -12,6 +12,7 @@ from automation_pipelines.demo.world import (
     BUSY,
     DAY,
     HOUR,
+    SILENT,
     World,
     agent,
     count_of,
@@ -178,7 +179,7 @@ def _dated(rows: pl.DataFrame, world: World, draws: Draws) -> pl.DataFrame:
     year = pl.when(probe > 0).then(1988).otherwise(draws.between("year", 1940, 2005))
     leaps = day.dt.strftime("%m-%d") == "02-29"
     born = pl.date(pl.when(leaps).then(year // 4 * 4).otherwise(year), day.dt.month(), day.dt.day())
-    silent = probe > BUSY  # their silence ends yesterday, today or tomorrow
+    silent = probe.is_between(BUSY + 1, SILENT)  # their silence ends yesterday, today or tomorrow
     silence = (pl.col("inactivity") + probe % 3 - 1) * DAY
     return rows.with_columns(
         birthday=pl.when((probe > 0) | ~draws.chance("no_birthday", 150)).then(

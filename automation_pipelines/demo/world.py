@@ -17,8 +17,9 @@ from automation_pipelines.demo.places import TENANTS
 
 HOUR, DAY = 3_600, 86_400
 YEARS = 6 * 365 * DAY
-# Probes are reachable: an address, no opt-out, an active tenant. Those above `BUSY` have no history.
-PROBES, BUSY = 30, 24
+# Probes are reachable: an address, no opt-out, an active tenant. Those up to `BUSY` have a history,
+# those up to `SILENT` have been silent for as long as their tenant bears, the others are new.
+BUSY, SILENT, PROBES = 24, 30, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def people(world: World, first: int, last: int) -> pl.DataFrame:
         .with_columns(
             # Twice as many joined lately as the average over the years.
             joined=world.now
-            - pl.when(pl.col("probe").is_between(9, 12))
-            .then((pl.col("probe") - 8) * 9 * HOUR)
+            - pl.when(pl.col("probe") > SILENT)
+            .then((pl.col("probe") - SILENT) * 9 * HOUR)
             .when(pl.col("probe") > 0)
             .then(400 * DAY)
             .otherwise(age * (age + 65_536) // 131_072 * YEARS // 65_536)
