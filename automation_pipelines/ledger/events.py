@@ -17,7 +17,7 @@ from automation_pipelines.model import EventType, State
 TOLD: dict[str, pl.DataType] = {
     "identity": pl.String(),
     "type": pl.String(),
-    "at": pl.Datetime("us", "UTC"),
+    "told_at": pl.Datetime("us", "UTC"),
     "job_id": pl.Int64(),
     "detail": pl.String(),
     "detail_of_stranger": pl.String(),
@@ -27,6 +27,8 @@ TOLD: dict[str, pl.DataType] = {
 
 # Whatever the provider says of a message, it can say it only of one that was handed to it.
 PROOF = tuple(str(word) for word in EventType if word not in {EventType.FAILED, EventType.UNKNOWN})
+
+_COUNTED = {"preserve_rowcount": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,16 @@ class Recorded:
 def record(db: Database, told: pl.DataFrame, *, now: datetime) -> Recorded:
     """Record events by identity and apply what they mean; telling the same again changes nothing."""
     # Of two events under one identity in one frame the earlier counts, whatever their order.
-    distinct = told.select(TOLD).cast(TOLD).sort("identity", "at", "type", "job_id").unique("identity", keep="first")
+    if told.is_empty():
+        return Recorded(0, 0, 0)
+    typed = told.select(pl.col(name).cast(kind) for name, kind in TOLD.items())
+    distinct = typed.sort("identity", "told_at", "type", "job_id").unique("identity", keep="first")
     with db.begin() as connection:
         staged = db.ingest(connection, "told_events", distinct)
         connection.execute(
             sa.delete(staged).where(staged.c.identity.in_(sa.select(events.c.identity)))
         )
-        added = connection.execute(_added(db, staged, now)).rowcount
+        added = connection.execute(_added(db, staged, now), execution_options=_COUNTED).rowcount
         connection.execute(_suppressed(db, staged))
         proved = connection.execute(_proved(now)).rowcount
     return Recorded(added, told.height - added, proved)
@@ -60,7 +65,7 @@ def _added(db: Database, staged: sa.TableClause, now: datetime) -> sa.Insert:
         sa.select(
             staged.c.identity,
             staged.c.type,
-            staged.c.at,
+            staged.c.told_at,
             sa.literal(now, events.c.received_at.type),
             jobs.c.id,
             detail,
@@ -75,7 +80,7 @@ def _added(db: Database, staged: sa.TableClause, now: datetime) -> sa.Insert:
 def _suppressed(db: Database, staged: sa.TableClause) -> sa.Insert:
     key = (jobs.c.tenant_id, jobs.c.channel, job_payloads.c.address_hash, staged.c.suppresses)
     rows = (
-        sa.select(*key, sa.literal(""), sa.func.min(staged.c.at))
+        sa.select(*key, sa.literal(""), sa.func.min(staged.c.told_at))
         .select_from(
             staged.join(jobs, jobs.c.id == staged.c.job_id).join(
                 job_payloads, job_payloads.c.job_id == jobs.c.id
