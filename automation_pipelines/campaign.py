@@ -7,7 +7,7 @@ number of days from a column of the audience.
 
 import re
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     PlainSerializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from automation_pipelines.conditions import Condition
 from automation_pipelines.model import Purpose, Scalar, require_utc
@@ -88,7 +89,7 @@ class Span(Model):
         return self.days < 0 or self.minutes < 0
 
     def __str__(self) -> str:
-        """The length as a campaign file writes it."""
+        """Write the length as a campaign file does."""
         if self.column:
             return f"{{{self.column}}} days"
         if self.minutes:
@@ -214,7 +215,7 @@ class Policy(Model):
     priority: int = Field(default=5, ge=1, le=9, description="1 goes first.")
     max_lateness: Duration | None = Field(
         default=None,
-        description="Default by purpose: marketing 24 hours, transactional 72 hours, internal none.",
+        description="Default: marketing 24 hours, transactional 72 hours, internal none.",
     )
     backlog: Literal["none", "7 days", "all"] = "none"
     late: Literal["latest", "all"] = "latest"
@@ -225,7 +226,7 @@ class Policy(Model):
     @model_validator(mode="after")
     def _some_time(self) -> "Policy":
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
-            msg = f"valid_until {self.valid_until.isoformat()} is before valid_from {self.valid_from.isoformat()}"
+            msg = f"valid_until is before valid_from {self.valid_from.isoformat()}"
             raise ValueError(msg)
         return self
 
@@ -286,10 +287,14 @@ class Campaign(Model):
 
     @model_validator(mode="after")
     def _distinct_steps(self) -> "Campaign":
-        ids = [step.id for step in self.steps]
-        for repeated in sorted({name for name in ids if ids.count(name) > 1}):
-            msg = f"two steps have the id '{repeated}': an id is the identity of one step"
-            raise ValueError(msg)
+        seen: set[str] = set()
+        for number, step in enumerate(self.steps):
+            if step.id in seen:
+                msg: LiteralString = "two steps have the id '{id}': an id is the identity of one step"
+                kind: LiteralString = "repeated_step"
+                context = {"id": step.id, "place": ("steps", number, "id")}
+                raise PydanticCustomError(kind, msg, context)
+            seen.add(step.id)
         return self
 
     @property

@@ -1,0 +1,245 @@
+"""Campaign files → drafts that make sense here, or every problem of every file at once.
+
+Reads YAML, builds the spec, and checks it against what exists: audiences and their columns, channels,
+actions, templates and their variables. Each problem says `file:line: what, allowed: …`. What is sent,
+and when, is planning's; what a spec may say by itself is `campaign`'s.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automation_pipelines import documents
+from automation_pipelines.campaign import Campaign, Span, Step
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.sources import TENANTS
+from automation_pipelines.catalogue.types import Anchor, Audience, Type
+from automation_pipelines.conditions import Condition, findings, unknown
+from automation_pipelines.declarations import Declared, Problem, declare
+from automation_pipelines.errors import CampaignError, ConfigurationError
+from automation_pipelines.messages import TemplateSource
+from automation_pipelines.model import Purpose
+from automation_pipelines.playbooks import find_template, template_folders, template_names
+from automation_pipelines.rehearsal import rehearse
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What campaigns may name in this installation.
+
+    `channels` carry messages. `actions` holds the parameters each write-back needs; it is empty when
+    the CRM cannot be written.
+    """
+
+    channels: frozenset[str]
+    actions: Mapping[str, frozenset[str]]
+    audiences: Mapping[str, Audience] = field(default_factory=lambda: AUDIENCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One campaign file that passed: as written, as understood, and the templates it uses."""
+
+    path: Path
+    text: str
+    spec: Campaign
+    templates: Mapping[str, TemplateSource]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, understood as far as it can be."""
+
+    path: Path
+    text: str
+    document: documents.Document
+    declared: Declared
+
+    def located(self, problems: Iterable[Problem]) -> list[str]:
+        placed = sorted({(self.document.line(where), what) for where, what in problems})
+        return [f"{self.path}:{line}: {what}" for line, what in placed]
+
+
+def load(paths: Sequence[Path], known: Known) -> list[Draft]:
+    """Read and check campaign files and folders of them; `CampaignError` with all problems of all files."""
+    problems: list[str] = []
+    files = [file for path in _paths(paths, problems) if (file := _read(path, problems))]
+    problems += _repeated(files)
+    drafts = []
+    for file in files:
+        templates: dict[str, TemplateSource] = {}
+        spec = file.declared.spec
+        checked = _checks(file, spec, known, templates) if spec else ()
+        problems += file.located([*file.declared.problems, *checked])
+        if spec:
+            drafts.append(Draft(file.path, file.text, spec, templates))
+    if problems:
+        raise CampaignError(problems)
+    return drafts
+
+
+def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml"))
+            if not found:
+                problems.append(f"{path}: the folder has no campaign files (*.yaml)")
+            yield from found
+        elif path.is_file():
+            yield path
+        else:
+            problems.append(f"{path}: there is no such file or folder")
+
+
+def _read(path: Path, problems: list[str]) -> _File | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = documents.parse(text)
+    except (OSError, UnicodeDecodeError):
+        problems.append(f"{path}: cannot be read as a text file in UTF-8")
+    except documents.DocumentError as error:
+        problems += [f"{path}:{line}: {what}" for line, what in error.problems]
+    else:
+        return _File(path, text, document, declare(document))
+    return None
+
+
+def _repeated(files: Sequence[_File]) -> Iterator[str]:
+    first: dict[object, Path] = {}
+    for file in files:
+        data = file.document.data
+        if isinstance(data, dict) and isinstance(data.get("id"), str):
+            known = first.setdefault(data["id"], file.path)
+            if known != file.path:
+                what = f"id: the campaign '{data['id']}' is already declared in {known}"
+                yield from file.located([(("id",), what)])
+
+
+def _checks(
+    file: _File, spec: Campaign, known: Known, templates: dict[str, TemplateSource]
+) -> Iterator[Problem]:
+    """Check the understood parts against what exists; fills `templates`."""
+    steps = [_Placed(("steps", number), step) for number, step in file.declared.steps]
+    audience = known.audiences.get(spec.audience)
+    if audience is not None:
+        yield from _audience_checks(spec, audience)
+        yield from (problem for placed in steps for problem in _time_checks(placed, audience))
+    elif spec.audience:
+        yield ("audience",), unknown("audience", spec.audience, known.audiences)
+    for placed in steps:
+        yield from (
+            _action_checks(placed, known) if placed.step.action else _message_checks(placed, spec, known)
+        )
+    yield from _template_checks(file.path, steps, audience, templates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A step and its place in the file."""
+
+    place: documents.Path
+    step: Step
+
+    def at(self, key: str) -> documents.Path:
+        return (*self.place, key)
+
+
+def _audience_checks(spec: Campaign, audience: Audience) -> Iterator[Problem]:
+    yield from _condition_checks(spec.conditions, ("conditions",), audience)
+    segment = audience.anchor is Anchor.SCHEDULE
+    if segment and spec.schedule is None:
+        yield (
+            ("audience",),
+            f"audience '{audience.name}' is a segment: a schedule with date and at is missing",
+        )
+    if not segment and spec.schedule is not None:
+        segments = ", ".join(sorted(a.name for a in AUDIENCES.values() if a.anchor is Anchor.SCHEDULE))
+        what = f"audience '{audience.name}' brings its own anchor, a schedule goes with: {segments}"
+        yield ("schedule",), what
+    if spec.policy.max_lateness and spec.policy.max_lateness.column:
+        yield ("policy", "max_lateness"), "max_lateness must be a fixed length such as '3 days'"
+    if spec.policy.repeat_after:
+        yield from _span_checks(spec.policy.repeat_after, ("policy", "repeat_after"), audience)
+
+
+def _condition_checks(
+    condition: Condition | None, place: documents.Path, audience: Audience
+) -> Iterator[Problem]:
+    if condition is not None:
+        types = {column.name: column.type for column in audience.columns}
+        yield from (((*place, *finding.path), finding.message) for finding in findings(condition, types))
+
+
+def _time_checks(placed: _Placed, audience: Audience) -> Iterator[Problem]:
+    yield from _condition_checks(placed.step.when, placed.at("when"), audience)
+    yield from _span_checks(placed.step.offset, placed.at("offset"), audience)
+    if placed.step.offset.exact and audience.anchor is not Anchor.INSTANT:
+        what = (
+            f"offset '{placed.step.offset}' needs an instant anchor, and audience '{audience.name}' has "
+            "dates: write whole days, and the time of day as 'at'"
+        )
+        yield placed.at("offset"), what
+
+
+def _span_checks(span: Span, place: documents.Path, audience: Audience) -> Iterator[Problem]:
+    """Refuse a column of days that is no setting of the tenant: planning must know its values beforehand."""
+    if span.column is None:
+        return
+    settings = {column.name for column in TENANTS.columns if column.type is Type.INTEGER}
+    allowed = [column.name for column in audience.columns if column.name in settings]
+    if span.column not in allowed:
+        yield place, f"{place[-1]}: {unknown('column of days', span.column, allowed)}"
+
+
+def _message_checks(placed: _Placed, spec: Campaign, known: Known) -> Iterator[Problem]:
+    step = placed.step
+    if step.channel is not None and step.channel not in known.channels:
+        yield placed.at("channel"), unknown("channel", step.channel, known.channels)
+    if spec.purpose is Purpose.INTERNAL and "customer" in step.recipient:
+        what = (
+            "a message of purpose internal skips the customer's consent: write purpose: transactional or "
+            "marketing, or address staff"
+        )
+        yield placed.at("recipient"), what
+
+
+def _action_checks(placed: _Placed, known: Known) -> Iterator[Problem]:
+    action = placed.step.action or ""
+    if not known.actions:
+        yield (
+            placed.at("action"),
+            "this CRM is read from files and cannot be written: actions are not possible",
+        )
+        return
+    if action not in known.actions:
+        yield placed.at("action"), unknown("action", action, known.actions)
+        return
+    needed = known.actions[action]
+    for name in sorted(needed - placed.step.values.keys()):
+        yield (
+            placed.at("with"),
+            f"with: action '{action}' needs '{name}', allowed: {', '.join(sorted(needed))}",
+        )
+    for name in sorted(placed.step.values.keys() - needed):
+        yield (*placed.at("with"), name), unknown(f"value of action '{action}'", name, needed)
+
+
+def _template_checks(
+    path: Path, steps: Sequence[_Placed], audience: Audience | None, templates: dict[str, TemplateSource]
+) -> Iterator[Problem]:
+    folders = template_folders(path)
+    for placed in steps:
+        name = placed.step.template
+        if name is None or name in templates:
+            continue
+        try:
+            home, source = find_template(name, folders)
+        except ConfigurationError as error:
+            yield (
+                placed.at("template"),
+                f"{error}, allowed: {', '.join(sorted(template_names(folders))) or 'none'}",
+            )
+            continue
+        templates[name] = source
+        if audience is not None:
+            yield from ((placed.at("template"), what) for what in rehearse(home, source, audience))
