@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from automation_pipelines.catalogue.decisions import DECISION_COLUMNS
+from automation_pipelines import decisions
 from automation_pipelines.catalogue.statistics import CAMPAIGN_TOTALS, DAILY, SLA_DAILY, STATISTICS, TENANTS
 from automation_pipelines.catalogue.types import Column, InRange, Statistic
 from automation_pipelines.engine import FRAME_TYPES, SQL_TYPES, Engine, open_engine
@@ -25,29 +25,14 @@ from automation_pipelines.extraction import Demand, Selection
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.sqlfiles import SqlFiles
 
-DECISIONS = "decisions"
-"""The dataset of decision files."""
-
 _HELD = [str(reason) for reason in Reason if reason not in SETTLED]
 _RECORD = ["live", "manual"]  # test runs and reconstructed days count nowhere
-_DECISION_TYPES = {column.name: FRAME_TYPES[column.type] for column in DECISION_COLUMNS}
-_JUDGED = (
-    "occurrence",
-    "tenant_id",
-    "campaign_id",
-    "step_id",
-    "subject_id",
-    "recipient_id",
-    "campaign",
-    "step",
-    "channel",
-    "reason",
-    "run_id",
-    "as_of",
-)
+_DECISION_TYPES = {column.name: FRAME_TYPES[column.type] for column in decisions.COLUMNS}
+_JUDGED = (*KEY, "campaign", "step", "channel", "reason", "run_id", "as_of")
 _QUERY_COLUMNS = (
     "id",
     "tenant_id",
@@ -79,9 +64,7 @@ def sla_demand(days: Iterable[date]) -> Demand:
         lo, hi = _bounds(day)
         start = ranges.pop()[0] if ranges and ranges[-1][1] == lo else lo
         ranges.append((start, hi))
-    return Demand(
-        "queries", frozenset(_QUERY_COLUMNS), (Selection((InRange("sla_due_at"),), tuple(ranges)),)
-    )
+    return Demand("queries", frozenset(_QUERY_COLUMNS), (Selection((InRange("sla_due_at"),), tuple(ranges)),))
 
 
 def compute_day(
@@ -164,12 +147,12 @@ def run(engine: Engine, sqlfiles: SqlFiles, statistic: Statistic, **values: obje
 
 def _inputs(db: Database, files: FileStore, day: date) -> dict[str, pl.DataFrame]:
     lo, hi = _bounds(day)
-    decisions = _held_decisions(files, day)
+    held = _held(files, day)
     return {
         "ledger": daily.jobs_due(db, lo, hi),
         "events": daily.events_of_jobs_due(db, lo, hi),
-        "decisions": decisions,
-        "settled": daily.settled_among(db, decisions["occurrence"]),
+        "decisions": held,
+        "settled": daily.settled_among(db, held.select(KEY)),
     }
 
 
@@ -178,8 +161,8 @@ def _bounds(day: date) -> tuple[datetime, datetime]:
     return lo, lo + timedelta(days=1)
 
 
-def _held_decisions(files: FileStore, day: date) -> pl.DataFrame:
-    paths = files.paths(DECISIONS, [day])
+def _held(files: FileStore, day: date) -> pl.DataFrame:
+    paths = files.paths(decisions.DATASET, [day])
     if not paths:
         return pl.DataFrame(schema={name: _DECISION_TYPES[name] for name in _JUDGED})
     return (
@@ -215,8 +198,8 @@ def _build(
 def _create(engine: Engine, statistic: Statistic) -> None:
     table = f"analytics.{statistic.name}"
     columns = [_declaration(column) for column in statistic.columns]
-    key = f"PRIMARY KEY ({', '.join(statistic.key)})"
-    engine.connection.execute(f"CREATE TABLE {table} ({', '.join([*columns, key])})")
+    # No PRIMARY KEY: clients before 1.2 cannot read its index. GROUP BY keeps the keys unique.
+    engine.connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
     engine.connection.execute(f"COMMENT ON TABLE {table} IS {_literal(f'One row is {statistic.row}.')}")
     for column in statistic.columns:
         engine.connection.execute(f"COMMENT ON COLUMN {table}.{column.name} IS {_literal(column.doc)}")

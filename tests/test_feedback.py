@@ -19,7 +19,9 @@ from tests.past import NOON, plan, settle, states
 SQL = SqlFiles()
 
 
-def event(identity: str, type_: str, job_id: int | None = None, *, minute: int = 0, **more: Any) -> dict[str, Any]:
+def event(
+    identity: str, type_: str, job_id: int | None = None, *, minute: int = 0, **more: Any
+) -> dict[str, Any]:
     at = (NOON + timedelta(minutes=minute)).isoformat()
     return {"id": identity, "type": type_, "at": at, "job_id": job_id, **more}
 
@@ -30,7 +32,10 @@ def hard(identity: str, job_id: int, minute: int = 0) -> dict[str, Any]:
 
 def drop(inbox: Path, *told: dict[str, Any] | str | bytes, name: str = "a.jsonl") -> Path:
     inbox.mkdir(exist_ok=True)
-    lines = [line if isinstance(line, bytes) else (line if isinstance(line, str) else json.dumps(line)).encode() for line in told]
+    lines = [
+        line if isinstance(line, bytes) else (line if isinstance(line, str) else json.dumps(line)).encode()
+        for line in told
+    ]
     path = inbox / name
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     return path
@@ -47,7 +52,9 @@ def recorded(db: Database) -> set[tuple[Any, ...]]:
 
 def suppressed(db: Database) -> set[tuple[Any, ...]]:
     s = suppressions.c
-    return set(db.read(sa.select(s.tenant_id, s.channel, s.address_hash, s.topic, s.reason, s.at)).iter_rows())
+    return set(
+        db.read(sa.select(s.tenant_id, s.channel, s.address_hash, s.topic, s.reason, s.at)).iter_rows()
+    )
 
 
 @pytest.fixture
@@ -85,10 +92,18 @@ def test_a_bad_line_is_kept_with_its_number_and_reason_and_the_others_count(
         12: ({**event("x", "opened", job), "detail": {"why": "y" * 4001}}, "detail: more than"),
         13: (b'{"id":"\xff","type":"opened","at":"2026-05-01T09:00:00Z"}', "not UTF-8"),
     }
-    drop(inbox, event("good-1", "delivered", job), *(line for line, _ in bad.values()), "", event("good-2", "opened", job))
+    drop(
+        inbox,
+        event("good-1", "delivered", job),
+        *(line for line, _ in bad.values()),
+        "",
+        event("good-2", "opened", job),
+    )
     assert ingest(database, inbox) == Ingested(files=1, events=2, rejected=len(bad))
     assert {row[0] for row in recorded(database)} == {"good-1", "good-2"}
-    kept = [json.loads(line) for line in (inbox / "rejected" / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    kept = [
+        json.loads(line) for line in (inbox / "rejected" / "a.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [row["line"] for row in kept] == list(bad)
     for row, (_, reason) in zip(kept, bad.values(), strict=True):
         assert row["reason"].startswith(reason)

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.decisions import DECISION_COLUMNS
+from automation_pipelines import decisions
 from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, STATISTICS
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.errors import ConfigurationError
@@ -22,7 +22,7 @@ from automation_pipelines.ledger import daily, events
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.sqlfiles import SqlFiles
-from automation_pipelines.stats import DECISIONS, compute_day, dataset, publish, restate, sla_demand
+from automation_pipelines.stats import compute_day, dataset, publish, restate, sla_demand
 from tests.past import NOON, plan, settle
 
 SQL = SqlFiles()
@@ -51,9 +51,9 @@ def decide(files: FileStore, *decided: dict[str, Any], run: str = "run-1", as_of
         "recipient_id": 0, "channel": "email", "purpose": "marketing", "due_at": NOON, "reason": "waiting",
         "campaign_version": 1, "run_id": run, "mode": "live", "as_of": as_of,
     }  # fmt: skip
-    schema = {column.name: FRAME_TYPES[column.type] for column in DECISION_COLUMNS}
+    schema = {column.name: FRAME_TYPES[column.type] for column in decisions.COLUMNS}
     frame = pl.DataFrame([{**sensible, **row} for row in decided], schema=schema)
-    files.publish(DECISIONS, frame, day=frame["due_at"][0].date(), run=run)
+    files.publish(decisions.DATASET, frame, day=frame["due_at"][0].date(), run=run)
 
 
 def only(frame: pl.DataFrame) -> dict[str, Any]:
@@ -75,10 +75,15 @@ def an_eventful_day(db: Database, files: FileStore) -> None:
             settle(db, job, state, minutes=2)
         settle(db, work[6], "skipped", reason="expired")
         settle(db, work[7], "skipped", reason="suppressed")
-        tell(db, *((f"{tenant}-{n}", type_, work[2]) for n, type_ in enumerate(("delivered", "opened", "opened"))))
+        tell(
+            db,
+            *((f"{tenant}-{n}", type_, work[2]) for n, type_ in enumerate(("delivered", "opened", "opened"))),
+        )
     settled = sorted(SETTLED - {Reason.PLANNED})
     plan(db, *({"campaign": "other", "reason": str(reason)} for reason in settled), run_id="settled")
-    decide(files, *({"campaign": "other", "subject_id": 100 + n, "reason": str(r)} for n, r in enumerate(OPEN)))
+    decide(
+        files, *({"campaign": "other", "subject_id": 100 + n, "reason": str(r)} for n, r in enumerate(OPEN))
+    )
 
 
 def test_everything_adds_up(database: Database, files: FileStore) -> None:
@@ -168,7 +173,10 @@ def test_a_late_event_touches_its_day_alone(database: Database, files: FileStore
     tell(database, ("late", "converted", old), now=later)
     assert daily.days_touched(database, later) == [DAY]
     restate(database, files, SQL, [DAY], as_of=later)
-    assert files.read(dataset(CAMPAIGN_DAILY)).select("day", "converted").rows() == [(DAY, 1), (NEXT.date(), 0)]
+    assert files.read(dataset(CAMPAIGN_DAILY)).select("day", "converted").rows() == [
+        (DAY, 1),
+        (NEXT.date(), 0),
+    ]
 
 
 def test_a_job_that_finished_touches_the_day_it_was_due(database: Database) -> None:
@@ -193,7 +201,9 @@ def test_how_late_jobs_finished(database: Database, files: FileStore) -> None:
     assert (row["completed"], row["dead"], row["attempts"]) == (4, 1, 5)
 
 
-def query(minute: int | None, resolved: int | None = None, *, status: str = "open", level: int | None = None) -> dict[str, Any]:
+def query(
+    minute: int | None, resolved: int | None = None, *, status: str = "open", level: int | None = None
+) -> dict[str, Any]:
     """An enquiry with a deadline `minute` minutes after noon; created an hour before noon."""
     created = NOON - timedelta(hours=1)
     return {
@@ -260,7 +270,7 @@ def test_a_day_is_read_by_an_index(database: Database) -> None:
     with database.reading() as connection:
         for table in ("jobs", "events JOIN jobs ON jobs.id = events.job_id"):
             plan_ = connection.exec_driver_sql(
-                f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE jobs.due_at >= 1 AND jobs.due_at < 2"  # noqa: S608
+                f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE jobs.due_at >= 1 AND jobs.due_at < 2"
             )
             seen += [row[3] for row in plan_]
     assert all("USING INDEX" in step for step in seen), seen
@@ -320,7 +330,7 @@ def test_a_reader_neither_blocks_publishing_nor_is_blocked(
     target = tmp_path / "analytics.duckdb"
     publish(database, files, SQL, target)
     command = [sys.executable, "-c", _READER, str(target)]
-    with subprocess.Popen(  # noqa: S603 - this interpreter
+    with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as reader:
         assert reader.stdin
@@ -344,7 +354,9 @@ def test_a_reader_neither_blocks_publishing_nor_is_blocked(
     assert reader.returncode == 0
 
 
-def test_a_failed_publication_leaves_the_old_file(database: Database, files: FileStore, tmp_path: Path) -> None:
+def test_a_failed_publication_leaves_the_old_file(
+    database: Database, files: FileStore, tmp_path: Path
+) -> None:
     target = tmp_path / "out" / "analytics.duckdb"
     publish(database, files, SQL, target)
     before = target.read_bytes()

@@ -6,16 +6,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import events, identities, jobs, tenants
-
-_KEY = (
-    jobs.c.occurrence,
-    jobs.c.tenant_id,
-    jobs.c.campaign_id,
-    jobs.c.step_id,
-    jobs.c.subject_id,
-    jobs.c.recipient_id,
-)
 
 
 def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
@@ -48,10 +40,11 @@ def events_of_jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame
     )
 
 
-def settled_among(db: Database, occurrences: pl.Series) -> pl.DataFrame:
-    """The keys in the ledger that have one of these occurrences, whatever day they are due."""
-    wanted = db.listed("wanted", {"occurrence": sa.BigInteger()}, ((o,) for o in occurrences.unique()))
-    return db.read(sa.select(*_KEY).join(wanted, wanted.c.occurrence == jobs.c.occurrence))
+def settled_among(db: Database, keys: pl.DataFrame) -> pl.DataFrame:
+    """Those of these keys that are in the ledger, whatever day they are due."""
+    wanted = db.listed("wanted", dict.fromkeys(KEY, sa.BigInteger()), keys.select(KEY).iter_rows())
+    same = sa.and_(*(jobs.c[name] == wanted.c[name] for name in KEY))
+    return db.read(sa.select(*(jobs.c[name] for name in KEY)).select_from(wanted.join(jobs, same)))
 
 
 def days_touched(db: Database, since: datetime) -> list[date]:

@@ -50,9 +50,7 @@ def record(db: Database, told: pl.DataFrame, *, now: datetime) -> Recorded:
     distinct = typed.sort("identity", "told_at", "type", "job_id").unique("identity", keep="first")
     with db.begin() as connection:
         staged = db.ingest(connection, "told_events", distinct)
-        connection.execute(
-            sa.delete(staged).where(staged.c.identity.in_(sa.select(events.c.identity)))
-        )
+        connection.execute(sa.delete(staged).where(staged.c.identity.in_(sa.select(events.c.identity))))
         added = connection.execute(_added(db, staged, now), execution_options=_COUNTED).rowcount
         connection.execute(_suppressed(db, staged))
         proved = connection.execute(_proved(now)).rowcount
