@@ -17,6 +17,7 @@ from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Typ
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.errors import ConfigurationError, SourceError
 from automation_pipelines.extraction import Crm, Demand, Selection, extract, merged, open_crm, watermarks
+from automation_pipelines.extraction.crm import compiled
 from automation_pipelines.sqlfiles import SqlFiles
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -268,8 +269,9 @@ def test_watermarks_move_with_new_rows(make_crm: Callable[[Rows], str]) -> None:
 
 
 TEXT_IDS = {
-    "tenants": "-- text ids: id\nSELECT 'acme' AS id, name, time_zone, send_time, locale, currency, inactivity_days, "
-    "sender_name, sender_email, reply_to, brand_color, logo_url, website, postal_address, active FROM tenants",
+    "tenants": "-- text ids: id\nSELECT 'acme' AS id, name, time_zone, send_time, locale, currency, "
+    "inactivity_days, sender_name, sender_email, reply_to, brand_color, logo_url, website, postal_address, "
+    "active FROM tenants",
     "events": "-- text ids: id, tenant_id, customer_id\n"
     "SELECT detail AS id, 'acme' AS tenant_id, type AS customer_id, type, events.at, detail FROM events",
 }
@@ -302,9 +304,7 @@ def plan(path: Path, crm: Crm, demand: Demand) -> str:
     original = crm.read
 
     def spying(statement: Any) -> Any:
-        from automation_pipelines.extraction.readers import _compiled  # noqa: PLC0415
-
-        statements.append(_compiled(statement, crm.dialect))  # type: ignore[attr-defined]
+        statements.append(compiled(statement, crm.dialect))  # type: ignore[attr-defined]
         return original(statement)
 
     crm.read = spying  # type: ignore[method-assign]
@@ -368,10 +368,12 @@ def test_postgres_types_of_its_own_are_read_as_what_they_mean(postgres_url: str,
     own.mkdir()
     (own / "quotes.sql").write_text(
         "-- One row per offer.\n-- text ids: customer_id\n"
-        "SELECT id, 1 AS tenant_id, coalesce(customer::text, 'nobody') AS customer_id, NULL::bigint AS agent_id, "
-        "number, to_char(sent, 'HH24:MI') AS destination, amount * 100 AS amount, 'EUR' AS currency, "
+        "SELECT id, 1 AS tenant_id, coalesce(customer::text, 'nobody') AS customer_id, "
+        "NULL::bigint AS agent_id, number, "
+        "to_char(sent, 'HH24:MI') AS destination, amount * 100 AS amount, 'EUR' AS currency, "
         "stage AS status, '2024-01-01'::timestamptz AS created_at, sent AS sent_at, day AS expires_at, "
-        "NULL::timestamptz AS decided_at, NULL::timestamptz AS updated_at FROM offers WHERE number NOT LIKE '%x'; "
+        "NULL::timestamptz AS decided_at, NULL::timestamptz AS updated_at "
+        "FROM offers WHERE number NOT LIKE '%x'; "
     )
     near = ((at("2024-03-10 09:00"), at("2024-03-12")),)
     wanted = Selection((Among("status", ("sent",)), InRange("sent_at"), InRange("expires_at")), near)
@@ -394,7 +396,7 @@ def test_a_column_that_starts_with_many_nulls_is_read(tmp_path: Path) -> None:
 def test_rows_of_a_slow_driver_arrive_in_batches_of_mixed_types(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("automation_pipelines.extraction.readers._BATCH", 2)
+    monkeypatch.setattr("automation_pipelines.extraction.rows._BATCH", 2)
     rows = [quote(n, 1, amount=n if n < 5 else None) for n in range(1, 8)]
     path = sqlite_crm(tmp_path / "crm.db", {"quotes": rows})
     connection = sqlite3.connect(path)
@@ -408,21 +410,21 @@ def test_rows_of_a_slow_driver_arrive_in_batches_of_mixed_types(
 def test_a_missing_sqlite_file_is_refused_and_not_created(tmp_path: Path) -> None:
     path = tmp_path / "no such.db"
     with pytest.raises(ConfigurationError, match="AUTOMATION_CRM_URL"):
-        open_crm(f"sqlite:///{path}")
+        watermarks(open_crm(f"sqlite:///{path}"), FILES)
     assert not path.exists()
 
 
 @pytest.mark.parametrize("place", ["{}/nowhere", "file://{}/nowhere", "{}"])
 def test_a_directory_without_tables_is_refused(tmp_path: Path, place: str) -> None:
     with pytest.raises(ConfigurationError, match="CRM"):
-        open_crm(place.format(tmp_path))
+        watermarks(open_crm(place.format(tmp_path)), FILES)
 
 
 def test_two_files_of_one_table_are_refused(tmp_path: Path) -> None:
     directory_crm(tmp_path / "crm", {}, "csv")
     (tmp_path / "crm" / "quotes.parquet").touch()
     with pytest.raises(ConfigurationError, match="two tables called quotes"):
-        open_crm(str(tmp_path / "crm"))
+        watermarks(open_crm(str(tmp_path / "crm")), FILES)
 
 
 def test_a_directory_of_files_is_one_table(tmp_path: Path) -> None:
@@ -446,23 +448,56 @@ def test_a_directory_of_files_is_one_table(tmp_path: Path) -> None:
 )
 def test_a_crm_out_of_reach_is_named_without_its_password(url: str) -> None:
     with pytest.raises(SourceError, match="cannot be opened") as raised:
-        open_crm(url)
+        watermarks(open_crm(url), FILES)
     assert "s3cr3t" not in str(raised.value)
     assert raised.value.__cause__ is None
 
 
-def test_a_source_cannot_write_to_the_crm(database_url: str, tmp_path: Path) -> None:
-    if database_url.startswith("sqlite"):
-        database_url = f"sqlite:///{sqlite_crm(tmp_path / 'crm.db', ROWS)}"
+def test_a_source_cannot_write_to_postgres(postgres_url: str, tmp_path: Path) -> None:
+    postgres_crm(postgres_url, ROWS)
+    (tmp_path / "sources").mkdir()
+    text = FILES.find("sources", "quotes").text.replace("    id,", "    setval('counter', id) AS id,")
+    (tmp_path / "sources" / "quotes.sql").write_text(text)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE SEQUENCE counter")
+    with pytest.raises(SourceError, match="read-only transaction"):
+        extract(open_crm(postgres_url), SqlFiles(tmp_path), [everything("quotes")])
+
+
+def test_reading_sqlite_holds_up_no_writer_and_sees_one_moment(tmp_path: Path) -> None:
+    path = sqlite_crm(tmp_path / "crm.db", ROWS)
+    writer = sqlite3.connect(path, timeout=0)
+    writer.execute("PRAGMA journal_mode = wal")
+    with open_crm(f"sqlite:///{path}") as crm:
+        assert len(ids(crm, "quotes", Selection())) == len(ROWS["quotes"])
+        writer.execute("DELETE FROM quotes")
+        writer.commit()
+        assert len(ids(crm, "quotes", Selection())) == len(ROWS["quotes"])
+    assert ids(crm, "quotes", Selection()) == []
+
+
+def test_every_extraction_sees_the_crm_of_its_own_time(make_crm: Callable[[Rows], str]) -> None:
+    url = make_crm(ROWS)
+    crm = open_crm(url)
+    before = ids(crm, "quotes", Selection())
+    if "://" not in url:
+        shorten_directory(Path(url))
+    elif url.startswith("sqlite"):
+        with sqlite3.connect(url.partition("///")[2]) as connection:
+            connection.execute("DELETE FROM quotes WHERE id = 13")
     else:
-        postgres_crm(database_url, ROWS)
-    own = tmp_path / "sources"
-    own.mkdir()
-    (own / "quotes.sql").write_text("DELETE FROM quotes RETURNING *")
-    with open_crm(database_url) as crm:
-        with pytest.raises(SourceError):
-            extract(crm, SqlFiles(tmp_path), [everything("quotes")])
-        assert ids(crm, "quotes") == [10, 11, 12, 13]
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            connection.execute("DELETE FROM quotes WHERE id = 13")
+    assert ids(crm, "quotes", Selection()) == before[:-1]
+
+
+def shorten_directory(path: Path) -> None:
+    """Replaces the quotes' file by one without the last quote."""
+    for name, frame in frames({"quotes": ROWS["quotes"][:-1]}):
+        if name == "quotes" and (path / "quotes.csv").exists():
+            frame.write_csv(path / "quotes.csv")
+        elif name == "quotes":
+            frame.write_parquet(path / "quotes.parquet")
 
 
 def test_an_unknown_column_is_a_mistake_of_the_program(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ knows campaigns.
 """
 
 from automation_pipelines.extraction.contracts import Severity, Violation
+from automation_pipelines.extraction.crm import Crm
 from automation_pipelines.extraction.demands import Demand, Range, Selection, merged
 from automation_pipelines.extraction.extract import Report, SourceReport, check, extract, watermarks
-from automation_pipelines.extraction.readers import Crm, open_crm
+from automation_pipelines.extraction.readers import open_crm
 
 __all__ = [
     "Crm",

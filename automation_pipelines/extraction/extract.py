@@ -18,8 +18,8 @@ from automation_pipelines.extraction.contracts import (
     shape_violations,
     violations,
 )
+from automation_pipelines.extraction.crm import Crm
 from automation_pipelines.extraction.demands import Demand, merged
-from automation_pipelines.extraction.readers import Crm
 from automation_pipelines.extraction.statements import Origin, newest, probe, reading
 from automation_pipelines.sqlfiles import SqlFile, SqlFiles
 
@@ -58,7 +58,7 @@ def extract(crm: Crm, sqlfiles: SqlFiles, demands: Sequence[Demand]) -> dict[str
     """
     wanted = merged(demands)
     names: frozenset[str] = frozenset().union(*(demand.sources for demand in wanted))
-    with open_engine() as engine:
+    with crm, open_engine() as engine:
         reader = _Reader(crm, engine, *_origins(crm, sqlfiles, names))
         for demand in wanted:
             reader.read(demand)
@@ -71,7 +71,7 @@ def extract(crm: Crm, sqlfiles: SqlFiles, demands: Sequence[Demand]) -> dict[str
 
 def check(crm: Crm, sqlfiles: SqlFiles) -> Report:
     """Read every source whole and report what is wrong; nothing is raised for the CRM's mistakes."""
-    with open_engine() as engine:
+    with crm, open_engine() as engine:
         reader = _Reader(crm, engine, *_origins(crm, sqlfiles, SOURCES))
         for name, source in SOURCES.items():
             reader.read(Demand(name, frozenset(column.name for column in source.columns)))
@@ -84,10 +84,11 @@ def check(crm: Crm, sqlfiles: SqlFiles) -> Report:
 def watermarks(crm: Crm, sqlfiles: SqlFiles) -> dict[str, str | None]:
     """The greatest watermark of each source that has one, as text: it changes when there are new rows."""
     marked = [name for name, source in SOURCES.items() if source.watermark]
-    origins, found = _origins(crm, sqlfiles, marked)
-    if found:
-        raise ContractError([str(violation) for violation in found])
-    return {name: _newest(crm, origin) for name, origin in origins.items()}
+    with crm:
+        origins, found = _origins(crm, sqlfiles, marked)
+        if found:
+            raise ContractError([str(violation) for violation in found])
+        return {name: _newest(crm, origin) for name, origin in origins.items()}
 
 
 def _newest(crm: Crm, origin: Origin) -> str | None:

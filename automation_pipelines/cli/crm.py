@@ -1,0 +1,49 @@
+"""`automation crm`: whether the CRM keeps what the sources promise."""
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.cli.front import Front
+from automation_pipelines.errors import SourceError
+from automation_pipelines.extraction import Report, Severity, SourceReport, check, open_crm
+
+
+@click.group()
+def crm() -> None:
+    """Look at the CRM the system reads."""
+
+
+@crm.command("check")
+@click.pass_obj
+def check_command(front: Front) -> None:
+    """Read every source whole and list what breaks its contract; exit status 1 if anything does."""
+    source = open_crm(front.settings.crm)
+    report = check(source, front.sqlfiles)
+    _print(report, source.place)
+    if report.broken:
+        errors = sum(violation.severity is Severity.ERROR for violation in report.violations)
+        msg = f"{errors} violation{'s' if errors != 1 else ''}: nothing is sent until the sources hold"
+        raise SourceError(msg)
+
+
+def _print(report: Report, place: str) -> None:
+    console = Console(soft_wrap=True)
+    table = Table("source", "what a row is", "rows", "read by", "state", title=f"CRM {place}")
+    table.columns[2].justify = "right"
+    for one in report.sources:
+        rows = "-" if one.rows is None else f"{one.rows:,}"
+        table.add_row(one.source, SOURCES[one.source].row, rows, str(one.file.path), _state(one))
+    console.print(table)
+    for violation in report.violations:
+        colour = "red" if violation.severity is Severity.ERROR else "yellow"
+        console.print(f"[{colour}]{violation.severity}[/] ", end="")
+        console.print(str(violation), markup=False, highlight=False)
+
+
+def _state(report: SourceReport) -> str:
+    severities = {violation.severity for violation in report.violations}
+    if Severity.ERROR in severities:
+        return "[red]broken[/]"
+    return "[yellow]warnings[/]" if severities else "[green]holds[/]"

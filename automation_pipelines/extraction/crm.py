@@ -1,0 +1,85 @@
+"""What every reader of a CRM is: something to enter, ask statements of, and leave. Knows no database."""
+
+import re
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import Dialect
+
+from automation_pipelines.extraction.statements import Form
+
+
+class Crm(ABC):
+    """A CRM to read. `place` names it in messages; reading it never writes to it.
+
+    What is read inside one `with crm:` is one consistent moment of it, where the database can. Nothing
+    is connected outside, so a long-lived process neither reads from yesterday nor keeps a transaction
+    open. Entering again inside changes nothing. Not shared between threads.
+    """
+
+    place: str
+    _depth = 0
+
+    def __enter__(self) -> Self:
+        if self._depth == 0:
+            self.open()
+        self._depth += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self.close()
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect; `SourceError` or `ConfigurationError` when that is impossible."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the database."""
+
+    @abstractmethod
+    def forms(self, statement: sa.Select[Any]) -> dict[str, Form]:
+        """Tell which columns a statement returns, and how the CRM holds them."""
+
+    @abstractmethod
+    def read(self, statement: sa.Select[Any]) -> pa.Table:
+        """Run a statement with its values bound; `SourceError` with the database's message."""
+
+
+def said(error: Exception, url: str = "") -> str:
+    """What a driver said, without the statement it repeats and without the secrets of `url`."""
+    text = re.split(r"\nquery", str(getattr(error, "orig", None) or error), flags=re.IGNORECASE)[0].strip()
+    password = re.search(r"://[^:/@]*:([^@/]+)@", url)
+    for secret in (url, password.group(1) if password else ""):
+        text = text.replace(secret, "***") if secret else text
+    return text
+
+
+def shown(url: str) -> str:
+    """The URL without user, password and options."""
+    return re.sub(r"://[^@/]*@", "://", url).partition("?")[0]
+
+
+def compiled(statement: sa.Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:
+    """The statement in a dialect with positional parameters, and its values in their order."""
+    result = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    return str(result), [result.params[name] for name in getattr(result, "positiontup", None) or ()]
+
+
+def form_of(kind: pa.DataType) -> Form:
+    """How a column of this Arrow type compares."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return Form.TEXT
+    if pa.types.is_date(kind):
+        return Form.DATE
+    if pa.types.is_timestamp(kind):
+        return Form.AWARE if kind.tz else Form.NAIVE
+    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return Form.OTHER if plain or pa.types.is_decimal(kind) or pa.types.is_null(kind) else Form.OPAQUE
