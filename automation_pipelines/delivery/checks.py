@@ -1,0 +1,100 @@
+"""What may have changed since a job was planned: asked in bulk just before it is handed off.
+
+The answer says what becomes of the job instead; no answer lets it go.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from automation_pipelines.calendar import next_opening
+from automation_pipelines.campaign import Campaign, Window
+from automation_pipelines.delivery.composition import Profile
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.jobs import Answer, Cancelled, Dead, Job, Moved, Released, Skipped
+from automation_pipelines.ledger.suppressions import Contact, among
+from automation_pipelines.model import Purpose
+
+# A tenant switched off is usually switched on again or its jobs expire; so they are not lost at once.
+_INACTIVE_PAUSE = timedelta(hours=1)
+# A customer who left the newsletter still gets the confirmation of a booking.
+_ALWAYS_RESPECTED = frozenset({"bounced", "manual"})
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """How things are now."""
+
+    at: datetime
+    states: Mapping[str, str]
+    profiles: Mapping[int, Profile]
+    suppressed: Mapping[Contact, frozenset[str]]
+
+
+def contact_of(job: Job, spec: Campaign) -> Contact | None:
+    """Who is contacted about what; nobody by an action."""
+    if job.address_hash is None:
+        return None
+    return Contact(job.tenant_id, job.channel, job.address_hash, spec.topic)
+
+
+def suppressed_among(
+    db: Database, jobs: Sequence[tuple[Job, Campaign]], at: datetime
+) -> dict[Contact, frozenset[str]]:
+    """Which contacts of these jobs are suppressed, and why; one statement."""
+    contacts = {contact for job, spec in jobs if (contact := contact_of(job, spec))}
+    return among(db, contacts, at) if contacts else {}
+
+
+def objection(job: Job, spec: Campaign, present: Present) -> Answer | None:
+    """Say what stands against handing off, most final first; `None` when nothing does."""
+    return next((answer for answer in _objections(job, spec, present) if answer), None)
+
+
+def _objections(job: Job, spec: Campaign, present: Present) -> Iterator[Answer | None]:
+    yield _by_campaign(present.states.get(job.campaign, "deleted"))
+    profile = present.profiles.get(job.tenant_id)
+    if profile is None:
+        yield Dead(f"nothing is known of tenant {job.tenant_id}: no tick has seen it")
+        return
+    if job.expires_at is not None and present.at >= job.expires_at:
+        yield Skipped("expired")
+    if not profile.active:
+        yield Moved(present.at + _INACTIVE_PAUSE)
+    yield _by_suppression(job, spec, present)
+    yield _by_window(job, spec, profile, present.at)
+
+
+def _by_campaign(state: str) -> Answer | None:
+    match state:
+        case "running" | "completed":
+            return None
+        case "paused":
+            return Released()
+        case _:
+            # A draft, too: the life in which the job was planned is over.
+            return Cancelled()
+
+
+def _by_suppression(job: Job, spec: Campaign, present: Present) -> Answer | None:
+    contact = contact_of(job, spec)
+    reasons = present.suppressed.get(contact, frozenset()) if contact else frozenset()
+    if job.purpose != Purpose.MARKETING:
+        reasons &= _ALWAYS_RESPECTED
+    return Skipped("suppressed") if reasons else None
+
+
+def _by_window(job: Job, spec: Campaign, profile: Profile, at: datetime) -> Answer | None:
+    if spec.window is None or job.address is None:
+        return None
+    opens = _next_opening(spec.window, profile.time_zone, at)
+    if opens <= at:
+        return None
+    expired = job.expires_at is not None and opens >= job.expires_at
+    return Skipped("expired") if expired else Moved(opens)
+
+
+@lru_cache(maxsize=1024)
+def _next_opening(window: Window, zone: str, at: datetime) -> datetime:
+    return next_opening(window, zone, at)
