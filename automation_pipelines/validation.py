@@ -235,10 +235,9 @@ def _template_checks(
         try:
             home, source = find_template(name, folders)
         except ConfigurationError as error:
-            yield (
-                placed.at("template"),
-                f"{error}, allowed: {', '.join(sorted(template_names(folders))) or 'none'}",
-            )
+            names = template_names(folders)
+            what = str(error) if name in names else f"{unknown('template', name, names)}; {error}"
+            yield placed.at("template"), what
             continue
         templates[name] = source
         if audience is not None:
