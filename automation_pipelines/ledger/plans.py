@@ -76,7 +76,10 @@ class Written:
 def planned_through(db: Database) -> datetime | None:
     """The `as_of` of the newest live tick; `None` before the first."""
     with db.reading() as connection:
-        return connection.scalar(sa.select(sa.func.max(ticks.c.as_of)).where(ticks.c.mode == "live"))
+        newest: datetime | None = connection.scalar(
+            sa.select(sa.func.max(ticks.c.as_of)).where(ticks.c.mode == "live")
+        )
+    return newest
 
 
 def identify(db: Database, pairs: Iterable[tuple[str, str]], mode: str) -> dict[tuple[str, str], int]:
@@ -209,7 +212,9 @@ def _insert_payloads(connection: sa.Connection, moments: sa.TableClause, tick_id
     return connection.execute(statement, execution_options=_COUNTED).rowcount
 
 
-def _upsert_tenants(db: Database, connection: sa.Connection, profiles: pl.DataFrame, seen_at: datetime) -> None:
+def _upsert_tenants(
+    db: Database, connection: sa.Connection, profiles: pl.DataFrame, seen_at: datetime
+) -> None:
     rows = [
         {"tenant_id": tenant, "profile": profile, "seen_at": seen_at}
         for tenant, profile in profiles.select("tenant_id", "profile").iter_rows()

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
@@ -48,7 +48,7 @@ def address_hash(salt: str, channel: str, address: str) -> str:
 
 def add(db: Database, entries: Sequence[Suppression]) -> None:
     """Add suppressions; of one told twice the earlier start and the later end count."""
-    columns = {
+    columns: dict[str, sa.types.TypeEngine[Any]] = {
         "tenant_id": sa.BigInteger(),
         "channel": sa.String(),
         "address_hash": sa.String(),
@@ -90,14 +90,12 @@ def _merged(entries: Sequence[Suppression]) -> Sequence[Suppression]:
 def active(db: Database, at: datetime) -> pl.DataFrame:
     """(tenant_id, channel, address_hash, topic, reason) of what is suppressed at that time."""
     s = suppressions.c
-    return db.read(
-        sa.select(s.tenant_id, s.channel, s.address_hash, s.topic, s.reason).where(_in_force(at))
-    )
+    return db.read(sa.select(s.tenant_id, s.channel, s.address_hash, s.topic, s.reason).where(_in_force(at)))
 
 
 def among(db: Database, contacts: Collection[Contact], at: datetime) -> dict[Contact, frozenset[str]]:
     """Those of `contacts` that are suppressed at that time, each with the reasons; one statement."""
-    columns = {
+    columns: dict[str, sa.types.TypeEngine[Any]] = {
         "tenant_id": sa.BigInteger(),
         "channel": sa.String(),
         "address_hash": sa.String(),

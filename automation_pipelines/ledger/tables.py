@@ -4,6 +4,7 @@ The tables refuse what cannot happen: states are guarded by CHECK constraints, d
 UNIQUE key. `migrations/` is proved equal to these declarations by a test.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,24 +26,28 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Pick the column type of the database at hand."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(sa.DateTime(timezone=True))
         return dialect.type_descriptor(sa.BigInteger())
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | int | None:
         """Convert a parameter; `ValueError` for a naive one."""
         if value is None:
             return None
         moment = require_utc(value)
         return moment if dialect.name == "postgresql" else (moment - EPOCH) // MICROSECOND
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+    def process_result_value(
+        self,
+        value: datetime | int | None,
+        dialect: sa.Dialect,  # noqa: ARG002
+    ) -> datetime | None:
         """Convert a result back to an aware UTC instant."""
         if value is None or isinstance(value, datetime):
             return value.astimezone(UTC) if value else None
-        return EPOCH + int(value) * MICROSECOND
+        return EPOCH + value * MICROSECOND
 
 
 metadata = sa.MetaData(
@@ -59,7 +64,7 @@ metadata = sa.MetaData(
 _AutoId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def _one_of(column: str, values: Any) -> str:
+def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
@@ -111,9 +116,7 @@ jobs = sa.Table(
         " AND (lease_until IS NOT NULL) = (state = 'processing')",
         name="leased_when_processing",
     ),
-    sa.CheckConstraint(
-        "provider_id IS NULL OR state = 'completed'", name="provider_id_when_completed"
-    ),
+    sa.CheckConstraint("provider_id IS NULL OR state = 'completed'", name="provider_id_when_completed"),
     sa.CheckConstraint("attempts >= 0", name="attempts"),
 )
 # Tenant first: a claim hops from tenant to tenant and takes a few of each, so that none waits behind
@@ -243,9 +246,7 @@ suppressions = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=True),
     sa.UniqueConstraint("tenant_id", "channel", "address_hash", "topic", "reason"),
-    sa.CheckConstraint(
-        _one_of("reason", ("bounced", "complained", "unsubscribed", "manual")), name="reason"
-    ),
+    sa.CheckConstraint(_one_of("reason", ("bounced", "complained", "unsubscribed", "manual")), name="reason"),
 )
 
 # One row per thing that came back. `identity` makes a repeat of the same feedback a no-op.

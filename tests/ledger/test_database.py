@@ -217,9 +217,13 @@ class TestIngesting:
     ) -> None:
         (tmp_path / "staging").mkdir()
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "staging"))
-        with pytest.raises(ZeroDivisionError), database.begin() as connection:
+
+        def fail(connection: sa.Connection) -> None:
             database.ingest(connection, "staged", self.FRAME)
             raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError), database.begin() as connection:
+            fail(connection)
         assert list((tmp_path / "staging").iterdir()) == []
 
     def test_listed_rows_travel_in_one_value(self, database: Database) -> None:

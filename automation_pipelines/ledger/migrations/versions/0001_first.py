@@ -67,7 +67,8 @@ def upgrade() -> None:
         sa.Column("job_id", sa.BigInteger(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "type IN ('sent', 'deferred', 'delivered', 'bounced', 'complained', 'opened', 'clicked', 'replied', 'converted', 'unsubscribed', 'failed', 'unknown')",
+            "type IN ('sent', 'deferred', 'delivered', 'bounced', 'complained', 'opened', 'clicked', "
+            "'replied', 'converted', 'unsubscribed', 'failed', 'unknown')",
             name=op.f("ck_events_type"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
@@ -128,7 +129,8 @@ def upgrade() -> None:
             name=op.f("ck_jobs_finished_when_final"),
         ),
         sa.CheckConstraint(
-            "(lease_owner IS NOT NULL) = (state = 'processing') AND (lease_until IS NOT NULL) = (state = 'processing')",
+            "(lease_owner IS NOT NULL) = (state = 'processing') AND (lease_until IS NOT NULL) = "
+            "(state = 'processing')",
             name=op.f("ck_jobs_leased_when_processing"),
         ),
         sa.CheckConstraint("(reason IS NULL) = (state <> 'skipped')", name=op.f("ck_jobs_reason")),
@@ -139,7 +141,9 @@ def upgrade() -> None:
             "purpose IN ('marketing', 'transactional', 'internal')", name=op.f("ck_jobs_purpose")
         ),
         sa.CheckConstraint(
-            "reason IN ('stale', 'inactive', 'waiting', 'condition', 'no_recipient', 'suppressed', 'duplicate', 'superseded', 'holdout', 'guarded', 'capped', 'limited', 'planned', 'expired') AND reason <> 'planned'",
+            "reason IN ('stale', 'inactive', 'waiting', 'condition', 'no_recipient', 'suppressed', "
+            "'duplicate', 'superseded', 'holdout', 'guarded', 'capped', 'limited', 'planned', "
+            "'expired') AND reason <> 'planned'",
             name=op.f("ck_jobs_reason_word"),
         ),
         sa.CheckConstraint(

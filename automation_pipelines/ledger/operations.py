@@ -1,0 +1,269 @@
+"""What operators ask of the record and order: status, lists, one job's story, requeue, cancel.
+
+Every order is audited in its own transaction and changes nothing when given twice.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from automation_pipelines.errors import RefusedError
+from automation_pipelines.ledger.database import Database, dump_json
+from automation_pipelines.ledger.tables import (
+    UtcDateTime,
+    audit,
+    events,
+    identities,
+    job_payloads,
+    jobs,
+    ticks,
+)
+from automation_pipelines.model import State
+
+DEAD_LETTERS = (State.DEAD,)
+RETRYABLE = (State.DEAD, State.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs are meant; what is not given does not restrict. Times are those of `due_at`."""
+
+    states: tuple[State, ...] = ()
+    campaign: str | None = None
+    tenant: int | None = None
+    channel: str | None = None
+    reason: str | None = None
+    ids: tuple[int, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """Something that came back about a job."""
+
+    type: str
+    at: datetime
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStory:
+    """Everything the record holds about one job."""
+
+    id: int
+    state: str
+    reason: str | None
+    held_by: str | None
+    tenant_id: int
+    campaign: str
+    step: str
+    mode: str
+    campaign_version: int
+    occurrence: int
+    subject_id: int
+    subject_text: str | None
+    recipient_id: int
+    purpose: str
+    channel: str
+    address: str | None
+    due_at: datetime
+    expires_at: datetime | None
+    available_at: datetime
+    attempts: int
+    lease_owner: str | None
+    lease_until: datetime | None
+    handed_off_at: datetime | None
+    finished_at: datetime | None
+    provider_id: str | None
+    error: str | None
+    variables: str | None
+    run_id: str
+    planned_as_of: datetime
+    events: tuple[JobEvent, ...] = ()
+
+
+_STEP, _CAMPAIGN = identities.alias("step"), identities.alias("campaign")
+
+
+def _conditions(db: Database, wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
+    j = jobs.c
+    conditions = [
+        column == value
+        for column, value in (
+            (j.tenant_id, wanted.tenant),
+            (j.channel, wanted.channel),
+            (j.reason, wanted.reason),
+        )
+        if value is not None
+    ]
+    if wanted.states:
+        conditions.append(j.state.in_(wanted.states))
+    if wanted.campaign is not None:
+        own = sa.select(identities.c.id).where(
+            identities.c.campaign == wanted.campaign, identities.c.step == ""
+        )
+        conditions.append(j.campaign_id.in_(own))
+    if wanted.ids:
+        asked = db.listed("ids", {"id": sa.BigInteger()}, [(number,) for number in wanted.ids])
+        conditions.append(j.id.in_(sa.select(asked.c.id)))
+    if wanted.since is not None:
+        conditions.append(j.due_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(j.due_at < wanted.until)
+    return conditions
+
+
+def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State, int]:
+    """How many jobs are in which state; states without any are left out."""
+    statement = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
+    with db.reading() as connection:
+        rows = connection.execute(statement.where(*_conditions(db, wanted or JobFilter())))
+        return {State(state): count for state, count in rows}
+
+
+def status(db: Database) -> pl.DataFrame:
+    """Per channel and tenant: jobs waiting, delayed by a retry, in work and in each final state.
+
+    `oldest_waiting` is when the first of the waiting became available. Reads the whole record.
+    """
+    j = jobs.c
+
+    def count(name: str, condition: sa.ColumnElement[bool]) -> sa.Label[int]:
+        return sa.func.count(sa.case((condition, 1))).label(name)
+
+    waiting = sa.and_(j.state == State.PENDING, j.attempts == 0)
+    finals = (State.COMPLETED, State.DEAD, State.UNKNOWN, State.SKIPPED, State.CANCELLED)
+    return db.read(
+        sa.select(
+            j.channel,
+            j.tenant_id,
+            count("waiting", waiting),
+            count("delayed", sa.and_(j.state == State.PENDING, j.attempts > 0)),
+            count("processing", j.state == State.PROCESSING),
+            *(count(str(state), j.state == state) for state in finals),
+            sa.type_coerce(sa.func.min(sa.case((waiting, j.available_at))), UtcDateTime).label(
+                "oldest_waiting"
+            ),
+        )
+        .group_by(j.channel, j.tenant_id)
+        .order_by(j.channel, j.tenant_id)
+    )
+
+
+def find(db: Database, wanted: JobFilter, limit: int) -> pl.DataFrame:
+    """The newest `limit` jobs that match."""
+    j = jobs.c
+    return db.read(
+        sa.select(
+            j.id,
+            j.state,
+            j.reason,
+            j.tenant_id,
+            _CAMPAIGN.c.campaign,
+            _STEP.c.step,
+            j.channel,
+            job_payloads.c.subject_text,
+            j.due_at,
+            j.available_at,
+            j.expires_at,
+            j.finished_at,
+            j.attempts,
+            job_payloads.c.error,
+        )
+        .select_from(_with_names())
+        .where(*_conditions(db, wanted))
+        .order_by(j.id.desc())
+        .limit(limit)
+    )
+
+
+def _with_names() -> sa.Join:
+    return (
+        jobs.join(_CAMPAIGN, _CAMPAIGN.c.id == jobs.c.campaign_id)
+        .join(_STEP, _STEP.c.id == jobs.c.step_id)
+        .outerjoin(job_payloads, job_payloads.c.job_id == jobs.c.id)
+    )
+
+
+def show(db: Database, job_id: int) -> JobStory:
+    """One job with all that is known of it; `RefusedError` for an unknown id."""
+    names = set(JobStory.__dataclass_fields__)
+    columns: list[sa.ColumnElement[Any]] = [column for column in jobs.c if column.name in names]
+    payload = job_payloads.c
+    columns += [_CAMPAIGN.c.campaign, _STEP.c.step, _STEP.c.mode, ticks.c.run_id]
+    columns += [ticks.c.as_of.label("planned_as_of"), payload.subject_text, payload.address]
+    columns += [payload.error, payload.variables]
+    told = sa.select(events.c.type, events.c.at, events.c.detail).where(events.c.job_id == job_id)
+    with db.reading() as connection:
+        origin = _with_names().join(ticks, ticks.c.id == jobs.c.tick_id)
+        row = (
+            connection.execute(sa.select(*columns).select_from(origin).where(jobs.c.id == job_id))
+            .mappings()
+            .first()
+        )
+        if row is None:
+            msg = f"there is no job {job_id}: `automation jobs list` shows the newest ones"
+            raise RefusedError(msg)
+        story = tuple(
+            JobEvent(*event) for event in connection.execute(told.order_by(events.c.at, events.c.id))
+        )
+    return JobStory(**row, events=story)
+
+
+def retry(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:
+    """Put dead and unknown jobs that match back in the queue, with all their attempts; how many.
+
+    Jobs whose payload is gone by retention stay. One past its `expires_at` will be skipped as expired.
+    """
+    payload = sa.exists().where(job_payloads.c.job_id == jobs.c.id)
+    changes = {
+        "state": State.PENDING,
+        "available_at": now,
+        "attempts": 0,
+        "finished_at": None,
+        "handed_off_at": None,
+    }
+    return _order(db, "jobs retry", wanted, RETRYABLE, changes, by=by, now=now, only=(payload,))
+
+
+def cancel(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:
+    """Cancel pending jobs that match; how many. A job in work is finished by its worker."""
+    changes = {"state": State.CANCELLED, "finished_at": now}
+    return _order(db, "jobs cancel", wanted, (State.PENDING,), changes, by=by, now=now)
+
+
+def clear(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:
+    """Take dead jobs that match off the dead-letter queue; how many. They stay in the record, cancelled."""
+    changes = {"state": State.CANCELLED}
+    return _order(db, "dlq clear", wanted, DEAD_LETTERS, changes, by=by, now=now)
+
+
+def _order(
+    db: Database,
+    action: str,
+    wanted: JobFilter,
+    states: Sequence[State],
+    changes: Mapping[str, object],
+    *,
+    by: str,
+    now: datetime,
+    only: Collection[sa.ColumnElement[bool]] = (),
+) -> int:
+    """Change the matching jobs that are in one of `states`, and audit it if there were any."""
+    where = [*_conditions(db, wanted), jobs.c.state.in_(states), *only]
+    with db.begin() as connection:
+        changed = connection.execute(sa.update(jobs).where(*where).values(**changes)).rowcount
+        if changed:
+            detail = dump_json({"filter": _told(wanted), "jobs": changed})
+            connection.execute(audit.insert().values(at=now, by=by, action=action, detail=detail))
+    return changed
+
+
+def _told(wanted: JobFilter) -> dict[str, object]:
+    given = ((name, getattr(wanted, name)) for name in JobFilter.__dataclass_fields__)
+    return {name: value for name, value in given if value not in (None, ())}
