@@ -238,7 +238,7 @@ def plan(
 
 
 def _has_table(engine: Engine, table: str) -> bool:
-    found = engine.query("SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = $table", {"table": table})
+    found = engine.query("SELECT count(*) AS n FROM information_schema.tables WHERE table_name = $table", {"table": table})
     return bool(found["n"][0])
 
 
@@ -272,7 +272,7 @@ _STEPS = {
     "days": pl.Int32,
     "minutes": pl.Int64,
     "before": pl.Boolean,
-    "clock": pl.Time,
+    "clock": pl.String,
     "zone": pl.String,
     "window_id": pl.Int64,
     "window_zone": pl.String,
@@ -311,7 +311,7 @@ def _step_row(
         step.offset.days,
         step.offset.minutes if _exact(step, anchor) else None,
         step.offset.negative,
-        at,
+        f"{at:%H:%M}" if at else None,
         spec.zone,
         campaign_id if spec.window and step.action is None else None,
         spec.window.zone if spec.window else None,

@@ -17,7 +17,8 @@ CREATE OR REPLACE MACRO plausible_email(address) AS
         length(address) <= 254
         AND regexp_full_match(
             address,
-            '[^\s@"(),:;<>\[\]\\.\x00-\x1f]+(\.[^\s@"(),:;<>\[\]\\.\x00-\x1f]+)*@([\p{L}\p{N}]([\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}][\p{L}\p{N}-]{0,61}[\p{L}\p{N}]'
+            '[^\s@"(),:;<>\[\]\\.\x00-\x1f]+(\.[^\s@"(),:;<>\[\]\\.\x00-\x1f]+)*'
+            || '@([\p{L}\p{N}]+(-+[\p{L}\p{N}]+)*\.)+\p{L}[\p{L}\p{N}]+(-+[\p{L}\p{N}]+)*'
         ),
         false
     );

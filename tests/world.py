@@ -14,7 +14,7 @@ from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Source, Type
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger.tables import jobs
+from automation_pipelines.ledger.tables import identities, job_payloads, jobs
 from automation_pipelines.messages import TemplateSource
 from automation_pipelines.settings import Settings
 from automation_pipelines.tick import TickResult, run_tick
@@ -109,6 +109,12 @@ class World:
         installation.initialise(at("2020-01-01T00:00"))
         return cls(installation, engine, tables)
 
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.crm.dispose()
+        self.installation.crm.close()
+        self.installation.database.close()
+
     def add(self, source: str, **row: Any) -> None:
         """Insert a row; what is not given has a sensible value."""
         values = {**_DEFAULTS[source], **row}
@@ -161,13 +167,20 @@ class World:
 
     def jobs(self) -> pl.DataFrame:
         """The ledger with slugs: planned and settled alike."""
-        rows = self.installation.database.read(
-            "SELECT j.*, c.campaign, s.step, p.address, p.subject_text FROM jobs j "
-            "JOIN identities c ON c.id = j.campaign_id JOIN identities s ON s.id = j.step_id "
-            "LEFT JOIN job_payloads p ON p.job_id = j.id ORDER BY j.due_at, j.id"
+        campaign, step = identities.alias(), identities.alias()
+        return self.installation.database.read(
+            sa.select(
+                jobs,
+                campaign.c.campaign.label("campaign"),
+                step.c.step.label("step"),
+                job_payloads.c.address,
+                job_payloads.c.subject_text,
+            )
+            .join(campaign, campaign.c.id == jobs.c.campaign_id)
+            .join(step, step.c.id == jobs.c.step_id)
+            .outerjoin(job_payloads, job_payloads.c.job_id == jobs.c.id)
+            .order_by(jobs.c.due_at, jobs.c.id)
         )
-        due = self.installation.database.read(sa.select(jobs.c.id, jobs.c.due_at, jobs.c.expires_at))
-        return rows.drop("due_at", "expires_at").join(due, on="id")
 
     def sent(self) -> list[tuple[Any, ...]]:
         """(step, subject, recipient, due_at as text) of every planned job, ordered."""

@@ -16,7 +16,7 @@ SELECT
         WHEN 'tenant' THEN t.time_zone
         ELSE s.window_zone
     END AS window_zone,
-    coalesce(s.clock, CAST(t.send_time AS TIME)) AS clock,
+    coalesce(s.clock, t.send_time) AS clock,
     t.active AS tenant_active
 FROM candidates AS c
 INNER JOIN steps AS s ON c.step_id = s.step_id
