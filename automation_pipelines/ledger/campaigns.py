@@ -107,6 +107,23 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True)
+class _Content:
+    """What makes a version, as it is stored."""
+
+    source: str
+    spec: str
+    templates: str
+    digest: str
+
+    @classmethod
+    def of(cls, spec: Campaign, source: str, templates: Mapping[str, TemplateSource]) -> "_Content":
+        kept = json.dumps({name: asdict(template) for name, template in sorted(templates.items())})
+        document = spec.model_dump_json(by_alias=True)
+        digest = hashlib.sha256(f"{document}\0{kept}\0{source}".encode()).hexdigest()
+        return cls(source, document, kept, digest)
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     state: CampaignState
     version: int
@@ -132,12 +149,10 @@ class CampaignStore:
         A new campaign is a draft. A started one goes on with the new version, its new steps counting
         from `at`. A cancelled or deleted one, or a completed one that changed, begins a new life as draft.
         """
-        kept = json.dumps({name: asdict(template) for name, template in sorted(templates.items())})
-        document = spec.model_dump_json(by_alias=True)
-        digest = hashlib.sha256(f"{document}\0{kept}\0{source_text}".encode()).hexdigest()
+        content = _Content.of(spec, source_text, templates)
         with self._database.begin() as connection:
             row = self._own(connection, spec.id, by, at)
-            same = digest == _digest(connection, spec.id, row.version)
+            same = content.digest == _digest(connection, spec.id, row.version)
             version = row.version if same else row.version + 1
             reborn = row.state in ENDED and not (same and row.state == "completed")
             state: CampaignState = "draft" if reborn else row.state
@@ -147,10 +162,7 @@ class CampaignStore:
                 row_of_version = {
                     "campaign": spec.id,
                     "version": version,
-                    "source": source_text,
-                    "spec": document,
-                    "templates": kept,
-                    "digest": digest,
+                    **asdict(content),
                     "applied_at": at,
                     "applied_by": by,
                 }
@@ -161,6 +173,12 @@ class CampaignStore:
             _write(connection, spec.id, by, at, state=state, version=version, **started)
             _record(connection, "campaign.apply", by, at, campaign=spec.id, version=version, state=state)
         return Applied(spec.id, version, state, changed=True)
+
+    def differs(self, spec: Campaign, source_text: str, templates: Mapping[str, TemplateSource]) -> bool:
+        """Whether applying this would add a version."""
+        digest = _Content.of(spec, source_text, templates).digest
+        newest = sa.select(campaign_versions.c.digest).join(campaigns, _NEWEST)
+        return self._database.read(newest.where(campaigns.c.campaign == spec.id)).rows() != [(digest,)]
 
     def start(self, campaign: str, by: str, at: datetime) -> None:
         """Let a draft send: every step counts from `at`."""

@@ -1,0 +1,179 @@
+"""`automation campaign`: apply campaign files, move campaigns between states, look at them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from automation_pipelines.campaign import Step
+from automation_pipelines.channels import build_channels
+from automation_pipelines.channels.crm import action_parameters
+from automation_pipelines.cli.front import Front
+from automation_pipelines.ledger.campaigns import CampaignStore, Details
+from automation_pipelines.playbooks import FOLDER
+from automation_pipelines.settings import Settings
+from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.validation import Draft, Known, load
+
+
+def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
+    """Return what campaigns may name in this installation: its channels and write-backs."""
+    channels = build_channels(settings).keys()
+    actions = sqlfiles.names("actions") if "crm" in channels else ()
+    return Known(frozenset(channels - {"crm"}), {name: action_parameters(sqlfiles, name) for name in actions})
+
+
+@click.group()
+def campaign() -> None:
+    """Apply campaigns and let them run."""
+
+
+def _store(front: Front) -> CampaignStore:
+    return CampaignStore(front.database)
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def _console() -> Console:
+    return Console(soft_wrap=True, markup=False, highlight=False)  # a title may hold [brackets]
+
+
+@campaign.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only check, and say what would change.")
+@click.option("--start", is_flag=True, help="Start the drafts among them at once.")
+@click.pass_obj
+def apply(front: Front, *, paths: tuple[Path, ...], dry_run: bool, start: bool) -> None:
+    """Check campaign FILES (or folders of them) and store them; a new campaign is a draft.
+
+    Every problem of every file is reported, and then nothing is stored.
+    """
+    drafts = load(paths, known_here(front.settings, front.sqlfiles))
+    store = _store(front)
+    table = Table("campaign", "title", "steps", "version", "state", "")
+    for draft in drafts:
+        row = _would(store, draft) if dry_run else _apply(store, front, draft, start=start)
+        table.add_row(draft.spec.id, draft.spec.title, str(len(draft.spec.steps)), *row)
+    _console().print(table)
+    if not dry_run and "draft" in {store.states()[draft.spec.id] for draft in drafts}:
+        click.echo(
+            "drafts send nothing: look with `automation preview`, let go with `automation campaign start`"
+        )
+
+
+def _would(store: CampaignStore, draft: Draft) -> tuple[str, str, str]:
+    state = store.states().get(draft.spec.id)
+    if state is None:
+        return "1", "draft", "would be new"
+    changed = store.differs(draft.spec, draft.text, draft.templates)
+    version = store.show(draft.spec.id).entry.version + changed
+    return str(version), state, "would change" if changed else "unchanged"
+
+
+def _apply(store: CampaignStore, front: Front, draft: Draft, *, start: bool) -> tuple[str, str, str]:
+    applied = store.apply(draft.spec, draft.text, draft.templates, front.user, front.now)
+    word = "applied" if applied.changed else "unchanged"
+    if start and applied.state == "draft":
+        store.start(applied.campaign, front.user, front.now)
+        return str(applied.version), "running", f"{word}, started"
+    return str(applied.version), applied.state, word
+
+
+def _moving(name: str, help_text: str, move: Callable[[CampaignStore, str, Front], None]) -> click.Command:
+    @click.argument("campaigns", nargs=-1, required=True)
+    @click.pass_obj
+    def command(front: Front, *, campaigns: tuple[str, ...]) -> None:
+        store = _store(front)
+        for one in campaigns:
+            move(store, one, front)
+            click.echo(f"{one}: {store.states()[one]}")
+
+    return click.command(name, help=help_text)(command)
+
+
+for _command in (
+    _moving("start", "Let drafts send, from now on.", lambda s, c, f: s.start(c, f.user, f.now)),
+    _moving("pause", "Stop sending until resumed.", lambda s, c, f: s.pause(c, f.user, f.now)),
+    _moving("resume", "Go on after a pause.", lambda s, c, f: s.resume(c, f.user, f.now)),
+    _moving(
+        "cancel", "End campaigns for good and cancel what waits.", lambda s, c, f: s.cancel(c, f.user, f.now)
+    ),
+    _moving("delete", "End campaigns and list them no more.", lambda s, c, f: s.delete(c, f.user, f.now)),
+):
+    campaign.add_command(_command)
+
+
+@campaign.command("list")
+@click.pass_obj
+def list_(front: Front) -> None:
+    """List all campaigns but the deleted ones."""
+    table = Table("campaign", "title", "state", "version", "started", "last changed", "by")
+    for entry in _store(front).list():
+        started, changed = _when(entry.started_at), _when(entry.changed_at)
+        row = (
+            entry.campaign,
+            entry.title,
+            entry.state,
+            str(entry.version),
+            started,
+            changed,
+            entry.changed_by,
+        )
+        table.add_row(*row)
+    _console().print(table)
+
+
+@campaign.command()
+@click.argument("name", metavar="CAMPAIGN")
+@click.pass_obj
+def show(front: Front, *, name: str) -> None:
+    """Show one campaign: its steps, since when they count, and its versions."""
+    _print(_store(front).show(name), _console())
+
+
+def _print(details: Details, console: Console) -> None:
+    spec, entry = details.spec, details.entry
+    console.print(
+        f"[bold]{spec.id}[/]  {spec.title}  ({entry.state}, version {entry.version})", highlight=False
+    )
+    facts = (
+        f"audience {spec.audience}, purpose {spec.purpose}, zone {spec.zone}, priority {spec.policy.priority}"
+    )
+    console.print(facts)
+    steps = Table("step", "offset", "at", "what", "to", "counts from", title="Steps", title_justify="left")
+    for step in spec.steps:
+        at = f"{step.at:%H:%M}" if step.at else ""
+        since = _when(details.active_from.get(step.id))
+        steps.add_row(step.id, str(step.offset), at, *_what(step), since)
+    console.print(steps)
+    history = Table("version", "applied", "by", title="Versions", title_justify="left")
+    for change in details.history:
+        history.add_row(str(change.version), _when(change.applied_at), change.applied_by)
+    console.print(history)
+
+
+def _what(step: Step) -> tuple[str, str]:
+    if step.action is not None:
+        values = ", ".join(f"{name}={value}" for name, value in step.values.items())
+        return f"{step.action}({values})", "CRM"
+    return f"{step.channel}: {step.template}", ", ".join(step.recipient)
+
+
+@campaign.command()
+@click.argument("name", metavar="CAMPAIGN")
+@click.pass_obj
+def export(front: Front, *, name: str) -> None:
+    """Write the newest version as it was applied, comments and all."""
+    click.echo(_store(front).export(name), nl=False)
+
+
+@campaign.command()
+def playbooks() -> None:
+    """Say where the shipped campaigns are, to apply or to copy from."""
+    for path in sorted(FOLDER.glob("*.yaml")):
+        click.echo(path)
