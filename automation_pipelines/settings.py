@@ -108,3 +108,8 @@ class Settings(BaseSettings):
     def analytics(self) -> Path:
         """The published statistics database."""
         return self.home / "analytics.duckdb"
+
+    @cached_property
+    def feedback(self) -> Path:
+        """Where files of feedback are put for us to read."""
+        return self.home / "feedback"

@@ -58,7 +58,7 @@ def dataset(statistic: Statistic) -> str:
 
 
 def sla_demand(days: Iterable[date]) -> Demand:
-    """What `sla_daily` of these days needs of the CRM: the enquiries with a deadline on one of them."""
+    """Demand what `sla_daily` of these days needs: the enquiries with a deadline on one of them."""
     ranges: list[tuple[datetime, datetime]] = []
     for day in sorted(set(days)):
         lo, hi = _bounds(day)
@@ -76,7 +76,7 @@ def compute_day(
     as_of: datetime,
     queries: pl.DataFrame | None = None,
 ) -> dict[str, pl.DataFrame]:
-    """The daily statistics of one UTC day. Without `queries` there is no `sla_daily`."""
+    """Compute the daily statistics of one UTC day. Without `queries` there is no `sla_daily`."""
     with open_engine() as engine:
         engine.add(**_inputs(db, files, day))
         if queries is not None:

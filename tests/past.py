@@ -6,10 +6,11 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.ledger import plans
+from automation_pipelines.ledger import events, plans
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import jobs
 
+MIGRATED = datetime(2026, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROFILE = '{"name":"Acme Travel","time_zone":"Asia/Kathmandu","currency":"NPR"}'
 
@@ -77,3 +78,11 @@ def settle(db: Database, job_id: int, state: str, *, minutes: float = 0, reason:
 def states(db: Database) -> dict[int, str]:
     """The state of every job."""
     return dict(db.read(sa.select(jobs.c.id, jobs.c.state)).iter_rows())
+
+
+def tell(db: Database, *told: tuple[str, str, int], now: datetime = NOON) -> None:
+    """Record events given as (identity, type, job)."""
+    identities, types, numbers = zip(*told, strict=True)
+    frame = pl.DataFrame({"identity": identities, "type": types, "job_id": numbers})
+    nothing = {name: pl.lit(None) for name in ("detail", "detail_of_stranger", "suppresses")}
+    events.record(db, frame.with_columns(told_at=pl.lit(NOON), **nothing), now=now)

@@ -1,5 +1,6 @@
 """Statistics: what analysts read adds up, and only what happened to a day changes it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,22 +9,29 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, STATISTICS
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.stats import feedback, stats
+from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.engine import FRAME_TYPES
-from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.errors import ConfigurationError, RefusedError
 from automation_pipelines.files import FileStore
-from automation_pipelines.ledger import daily, events
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats import compute_day, dataset, publish, restate, sla_demand
-from tests.past import NOON, plan, settle
+from tests.past import NOON, plan, settle, tell
 
 SQL = SqlFiles()
 DAY = NOON.date()
@@ -36,21 +44,14 @@ def files(tmp_path: Path) -> FileStore:
     return FileStore(tmp_path / "files")
 
 
-def tell(db: Database, *told: tuple[str, str, int], now: datetime = NOON) -> None:
-    """Record events given as (identity, type, job)."""
-    identities, types, numbers = zip(*told, strict=True)
-    frame = pl.DataFrame({"identity": identities, "type": types, "job_id": numbers})
-    nothing = {name: pl.lit(None) for name in ("detail", "detail_of_stranger", "suppresses")}
-    events.record(db, frame.with_columns(told_at=pl.lit(NOON), **nothing), now=now)
-
-
 def decide(files: FileStore, *decided: dict[str, Any], run: str = "run-1", as_of: datetime = NOON) -> None:
     """File decisions of one run; what is not given has a sensible value."""
     sensible = {
-        "occurrence": 1000, "tenant_id": 1, "campaign": "birthday", "step": "wish", "campaign_id": 1, "step_id": 2,
-        "recipient_id": 0, "channel": "email", "purpose": "marketing", "due_at": NOON, "reason": "waiting",
-        "campaign_version": 1, "run_id": run, "mode": "live", "as_of": as_of,
-    }  # fmt: skip
+        **dict.fromkeys(("tenant_id", "campaign_id", "campaign_version"), 1),
+        "occurrence": 1000, "step_id": 2, "recipient_id": 0, "due_at": NOON, "reason": "waiting",
+        "campaign": "birthday", "step": "wish", "channel": "email", "purpose": "marketing",
+        "run_id": run, "mode": "live", "as_of": as_of,
+    }
     schema = {column.name: FRAME_TYPES[column.type] for column in decisions.COLUMNS}
     frame = pl.DataFrame([{**sensible, **row} for row in decided], schema=schema)
     files.publish(decisions.DATASET, frame, day=frame["due_at"][0].date(), run=run)
@@ -232,8 +233,8 @@ def test_how_enquiries_were_answered(database: Database, files: FileStore) -> No
     frames = compute_day(database, files, SQL, DAY, as_of=NOON, queries=queries)
     assert only(frames["sla_daily"]) == {
         "day": DAY, "tenant_id": 1, "deadlines": 6, "resolved_in_time": 1, "breaches": 3, "unresolved": 2,
-        "not_yet_due": 1, "undated": 1, "escalated_1": 3, "escalated_2": 2, "escalated_3": 1, "escalated_4": 1,
-        "median_minutes_to_resolve": 45.0,
+        "not_yet_due": 1, "undated": 1, "escalated_1": 3, "escalated_2": 2, "escalated_3": 1,
+        "escalated_4": 1, "median_minutes_to_resolve": 45.0,
     }  # fmt: skip
 
 
@@ -288,6 +289,10 @@ def test_the_published_file_holds_the_days_their_totals_and_names(
     plan(database, {"due_at": NEXT, "subject_id": 77}, run_id="next")
     restate(database, files, SQL, [DAY, NEXT.date()], as_of=NEXT)
     with published(database, files, tmp_path / "out" / "it's.duckdb") as connection:
+        for each in STATISTICS.values():
+            key = ", ".join(each.key)
+            twice = f"SELECT {key} FROM {each.name} GROUP BY {key} HAVING count(*) > 1"
+            assert connection.sql(twice).fetchall() == []
         days = connection.sql("FROM campaign_daily").pl()
         totals = connection.sql("FROM campaign_totals").pl()
         assert connection.sql("SELECT name FROM tenants").fetchall() == [("Acme Travel",)] * 2
@@ -365,6 +370,43 @@ def test_a_failed_publication_leaves_the_old_file(
         publish(database, files, SQL, target)
     assert target.read_bytes() == before
     assert [path.name for path in target.parent.iterdir()] == ["analytics.duckdb"]
+
+
+@pytest.fixture
+def front(database: Database, files: FileStore, tmp_path: Path) -> Front:
+    crm = tmp_path / "crm.db"
+    build_crm(f"sqlite:///{crm}", as_of=NOON, customers=50)
+    made = Settings(home=tmp_path, crm_url=f"sqlite:///{crm}")
+    return Front(Installation(made, database, files, SQL), NOON, "tester")
+
+
+def test_the_commands_restate_publish_show_and_ingest(front: Front, tmp_path: Path) -> None:
+    def run(group: click.Group, *words: str) -> str:
+        result = CliRunner().invoke(group, words, obj=front, catch_exceptions=False)
+        assert result.exit_code == 0
+        return result.output
+
+    with pytest.raises(RefusedError, match="run `automation stats publish`"):
+        run(stats, "show", "job_health")
+    one, two = plan(front.database, {}, {"tenant_id": 2})
+    inbox = tmp_path / "feedback"
+    inbox.mkdir()
+    line = {"id": "e1", "type": "opened", "at": NOON.isoformat(), "job_id": one}
+    (inbox / "a.jsonl").write_text(json.dumps(line) + "\nbad\n", encoding="utf-8")
+    assert "1 files: 1 events, 0 known already, 1 lines rejected" in run(feedback, "ingest")
+    assert "restated 2 days" in run(stats, "restate")
+    assert "restated 1 days" in run(stats, "restate", "--from", "2026-05-01", "--to", "2026-05-01")
+    assert "campaign_daily 2" in run(stats, "publish")
+    rows = [json.loads(row) for row in run(stats, "show", "campaign_daily", "--json").splitlines()]
+    assert [(row["tenant_id"], row["planned"], row["opened"]) for row in rows] == [(1, 1, 1), (2, 1, 0)]
+    assert "birthday" in run(stats, "show", "campaign_totals", "--tenant", "1", "--campaign", "birthday")
+    assert run(stats, "show", "campaign_totals", "--campaign", "x' OR true --", "--json") == ""
+    assert "deadlines" in run(stats, "show", "sla_daily")
+    with pytest.raises(RefusedError, match="job_health has no column campaign: it has day"):
+        run(stats, "show", "job_health", "--campaign", "birthday")
+    with pytest.raises(RefusedError, match="swap them"):
+        run(stats, "restate", "--from", "2026-05-02", "--to", "2026-05-01")
+    assert two
 
 
 def test_reading_for_statistics_writes_nothing(database: Database, files: FileStore) -> None:

@@ -5,7 +5,7 @@ twice; columns that add up say so.
 """
 
 from automation_pipelines.catalogue.types import Column, Statistic, Type
-from automation_pipelines.model import Reason
+from automation_pipelines.model import SETTLED, Reason
 
 
 def _count(name: str, doc: str) -> Column:
@@ -37,20 +37,16 @@ _SKIPPED: dict[Reason, str] = {
     Reason.LIMITED: "the campaign's maximum of executions was reached.",
 }
 
+_HOW = {True: "Moments settled for good", False: "Moments held, or gone stale while held"}
+
 _COUNTS = (
-    _count("moments", "Moments due that day: `planned` + all `skipped_…`."),
+    _count("moments", "Moments that fell due: `planned` + all `skipped_…`."),
     _count(
         "planned",
         "Moments that became jobs: `waiting` + `processing` + `sent` + `failed` + `unknown` + `cancelled`"
         " + `expired` + `withheld`.",
     ),
-    *(
-        _count(
-            f"skipped_{reason}",
-            f"Moments not planned, or held until they went stale: {doc}",
-        )
-        for reason, doc in _SKIPPED.items()
-    ),
+    *(_count(f"skipped_{reason}", f"{_HOW[reason in SETTLED]}: {doc}") for reason, doc in _SKIPPED.items()),
     _count("waiting", "Jobs not handed off yet, retries included."),
     _count("processing", "Jobs in the hands of a worker."),
     _count("sent", "Jobs the provider took responsibility for."),
@@ -59,14 +55,19 @@ _COUNTS = (
     _count("cancelled", "Jobs cancelled by an operator or with their campaign."),
     _count("expired", "Jobs that could not be handed off before they expired."),
     _count("withheld", "Jobs whose recipient was suppressed between planning and hand-off."),
-    _count("delivered", "Jobs with at least one such event."),
-    _count("opened", "Jobs with at least one such event."),
-    _count("clicked", "Jobs with at least one such event."),
-    _count("replied", "Jobs with at least one such event."),
-    _count("converted", "Jobs with at least one such event."),
-    _count("bounced", "Jobs with at least one such event, hard or soft."),
-    _count("complained", "Jobs with at least one such event (marked as spam)."),
-    _count("unsubscribed", "Jobs with at least one such event."),
+    *(
+        _count(type_, f"Jobs with at least one event {type_}{more}.")
+        for type_, more in (
+            ("delivered", ""),
+            ("opened", ""),
+            ("clicked", ""),
+            ("replied", ""),
+            ("converted", ""),
+            ("bounced", ", hard or soft"),
+            ("complained", " (marked as spam)"),
+            ("unsubscribed", ""),
+        )
+    ),
 )
 
 CAMPAIGN_DAILY = Statistic(

@@ -11,7 +11,7 @@ from automation_pipelines.ledger.tables import events, identities, jobs, tenants
 
 
 def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
-    """The jobs and settled decisions due in [lo, hi), with their slugs; test runs count nowhere."""
+    """Read the jobs and settled decisions due in [lo, hi), with their slugs; test runs count nowhere."""
     return db.read(
         sa.select(
             jobs.c.id.label("job_id"),
@@ -32,7 +32,7 @@ def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
 
 
 def events_of_jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
-    """The feedback about the jobs due in [lo, hi), whenever it came."""
+    """Read the feedback about the jobs due in [lo, hi), whenever it came."""
     return db.read(
         sa.select(events.c.job_id, events.c.type)
         .join(jobs, jobs.c.id == events.c.job_id)
@@ -48,7 +48,7 @@ def settled_among(db: Database, keys: pl.DataFrame) -> pl.DataFrame:
 
 
 def days_touched(db: Database, since: datetime) -> list[date]:
-    """The UTC days whose statistics changed since: of jobs that finished or got feedback after it."""
+    """List the UTC days whose statistics changed since: of jobs that finished or got feedback after it."""
     finished = sa.select(jobs.c.due_at).where(jobs.c.finished_at >= since)
     told = (
         sa.select(jobs.c.due_at)
@@ -60,5 +60,5 @@ def days_touched(db: Database, since: datetime) -> list[date]:
 
 
 def profiles(db: Database) -> pl.DataFrame:
-    """The tenants as the latest tick saw them."""
+    """Read the tenants as the latest tick saw them."""
     return db.read(sa.select(tenants.c.tenant_id, tenants.c.profile).order_by(tenants.c.tenant_id))
