@@ -5,6 +5,7 @@ Every engine speaks UTC, has the macros of `sql/macros.sql`, and takes values on
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -39,9 +40,14 @@ SQL_TYPES: dict[Type, str] = {
 _SHAPES = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701 - SQL, no HTML
 
 
+@lru_cache(maxsize=64)
+def _compiled(statement: str) -> jinja2.Template:
+    return _SHAPES.from_string(statement)
+
+
 def shape(statement: str, **names: object) -> str:
     """Shape a statement with Jinja: which columns, which predicates. Values are never put in here."""
-    return _SHAPES.from_string(statement).render(**names)
+    return _compiled(statement).render(**names)
 
 
 class Engine:
@@ -61,10 +67,17 @@ class Engine:
         instants = [name for name, dtype in result.schema.items() if isinstance(dtype, pl.Datetime) and dtype.time_zone]
         return result.with_columns(pl.col(instants).dt.convert_time_zone("UTC")) if instants else result
 
-    def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> int:
-        """Run one statement, keep its rows in the engine as table `name`, and return their number."""
+    def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run one statement and keep its rows in the engine as table `name`."""
         self.connection.sql(statement, params=dict(parameters or {})).create(name)
-        return int(self.connection.table(name).aggregate("count(*)").fetchall()[0][0])
+
+    def count(self, name: str) -> int:
+        """The number of rows of a table or frame."""
+        return int(self.query(f'SELECT count(*) AS n FROM "{name}"')["n"][0])
+
+    def names(self) -> frozenset[str]:
+        """The names of all tables and frames."""
+        return frozenset(self.query("SELECT table_name FROM information_schema.tables")["table_name"])
 
 
 @contextmanager

@@ -51,6 +51,7 @@ _DECISIONS = {
     "expires_at": _INSTANT,
     "customer_id": pl.Int64,
     "address": pl.String,
+    "address_hash": pl.String,
     "variables": pl.String,
     "reason": pl.String,
     "held_by": pl.String,
@@ -224,7 +225,8 @@ def plan(
     numbers = record.identify(
         (active.spec.id, step) for active in campaigns for step in ("", *(s.id for s in active.spec.steps))
     )
-    present = [a for a in campaigns if _has_table(engine, f"audience_{a.spec.audience}")]
+    known = engine.names()
+    present = [a for a in campaigns if f"audience_{a.spec.audience}" in known]
     if not present:
         return Plan(clock, pl.DataFrame(schema=_DECISIONS), _scope([]))
     engine.add(**_small_tables(present, numbers, clock))
@@ -235,11 +237,6 @@ def plan(
     _drop_settled(engine, files, record)
     decided = _decide(engine, files, record, clock)
     return Plan(clock, _with_variables(engine, _with_held(decided, record)), scope)
-
-
-def _has_table(engine: Engine, table: str) -> bool:
-    found = engine.query("SELECT count(*) AS n FROM information_schema.tables WHERE table_name = $table", {"table": table})
-    return bool(found["n"][0])
 
 
 def _small_tables(
@@ -343,10 +340,10 @@ def _candidates(
     for number, active in enumerate(campaigns):
         statement, parameters = _candidate_statement(template, active.spec, numbers)
         table = f"candidates_{number}"
-        count = engine.keep(table, statement, parameters)
+        engine.keep(table, statement, parameters)
         parts.append(f"SELECT * FROM {table}")
-        whole = engine.query(f"SELECT count(*) AS n FROM audience_{active.spec.audience}")["n"][0]
-        scope.append((active.spec.id, active.spec.audience, whole, count // len(active.spec.steps)))
+        selected, steps = engine.count(f"audience_{active.spec.audience}"), len(active.spec.steps)
+        scope.append((active.spec.id, active.spec.audience, selected, engine.count(table) // steps))
     union = " UNION ALL ".join(parts)
     engine.keep("candidates", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
     return _scope(scope)

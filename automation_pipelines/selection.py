@@ -91,11 +91,11 @@ def select(
     table = f"audience_{entry.name}"
     statement = f"SELECT row_number() OVER () AS row_id, {columns} FROM ({file.text})"
     try:
-        count = engine.keep(table, statement, parameters)
+        engine.keep(table, statement, parameters)
     except Exception as error:
         msg = f"audience {entry.name} ({file.path}) cannot be selected: {error}"
         raise ConfigurationError(msg) from error
-    return table, count
+    return table, engine.count(table)
 
 
 def _range_frame(need: Need) -> pl.DataFrame:

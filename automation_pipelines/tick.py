@@ -108,21 +108,10 @@ def commit(
         planned_to=clock.ahead,
         moments=len(made.rows),
     )
-    written = plans.write_plan(installation.database, tick, _keyed(installation, made), profiles(tenants))
+    written = plans.write_plan(installation.database, tick, made.settled.with_columns(variant=pl.lit(None, pl.Int64)), profiles(tenants))
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
     plans.mark_published(installation.database, written.tick_id)
     return TickResult(run_id, made, written.planned, written.settled, appended)
-
-
-def _keyed(installation: Installation, made: Plan) -> pl.DataFrame:
-    """The settled rows as the ledger takes them, with the salted hash of the address."""
-    with open_engine() as engine:
-        engine.add(rows=made.settled)
-        return engine.query(
-            "SELECT * EXCLUDE (\"values\", campaign, step), CAST(NULL AS SMALLINT) AS variant, "
-            "sha256($salt || ':' || channel || ':' || normal_email(address)) AS address_hash FROM rows",
-            {"salt": installation.database.salt},
-        )
 
 
 def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: str = "live") -> TickResult:

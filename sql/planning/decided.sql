@@ -1,5 +1,5 @@
 -- One row per moment: the decision with the values its gates saw. The first gate that applies decides.
-WITH hashed AS (
+WITH addressed AS (
     SELECT
         m.*,
         s.campaign_id,
@@ -16,21 +16,18 @@ WITH hashed AS (
     INNER JOIN steps AS s ON m.step_id = s.step_id
 ),
 
+hashed AS (
+    SELECT
+        a.*,
+        sha256($salt || ':' || a.channel || ':' || normal_email(a.address)) AS address_hash
+    FROM addressed AS a
+),
+
 suppressed AS (
     SELECT
         h.moment_id,
         min(x.reason) AS suppressed_by
-    FROM (
-        SELECT
-            moment_id,
-            tenant_id,
-            channel,
-            topic,
-            purpose,
-            sha256($salt || ':' || channel || ':' || normal_email(address)) AS address_hash
-        FROM hashed
-        WHERE address IS NOT NULL AND (SELECT count(*) FROM suppressions) > 0
-    ) AS h
+    FROM hashed AS h
     INNER JOIN suppressions AS x
         ON
             h.tenant_id = x.tenant_id
@@ -106,6 +103,7 @@ SELECT
     r.expires_at,
     r.customer_id,
     r.address,
+    r.address_hash,
     r.recipient_name,
     r.recipient_first_name,
     coalesce(
