@@ -19,6 +19,8 @@ from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.planning import KEY, Plan
 
 DATASET = "decisions"
+LOOKS = "decisions_reconstructed"
+"""Looks at past days; never the record."""
 
 COLUMNS: tuple[Column, ...] = (
     Column("occurrence", Type.INTEGER, "Which time this is: UTC whole minutes since 1970, by grain."),
@@ -105,14 +107,21 @@ def append(files: FileStore, plan: Plan, *, run_id: str, mode: str) -> int:
     return _publish(files, plan.appended, run_id=run_id, mode=mode, as_of=plan.clock.as_of)
 
 
-def _publish(files: FileStore, rows: pl.DataFrame, *, run_id: str, mode: str, as_of: datetime) -> int:
+def append_look(files: FileStore, rows: pl.DataFrame, *, run_id: str, as_of: datetime) -> int:
+    """Publish the decisions of a look at past days, apart from the record."""
+    return _publish(files, rows, run_id=run_id, mode="reconstructed", as_of=as_of, dataset=LOOKS)
+
+
+def _publish(
+    files: FileStore, rows: pl.DataFrame, *, run_id: str, mode: str, as_of: datetime, dataset: str = DATASET
+) -> int:
     instant = pl.Datetime("us", "UTC")
     stamped = rows.with_columns(
         pl.lit(run_id).alias("run_id"), pl.lit(mode).alias("mode"), pl.lit(as_of, dtype=instant).alias("as_of")
     ).select(column.name for column in COLUMNS)
     for (day,), part in stamped.group_by(pl.col("due_at").dt.date().alias("day")):
         assert isinstance(day, date)  # noqa: S101 - the grouping column is a date
-        files.publish(DATASET, part, day=day, run=run_id)
+        files.publish(dataset, part, day=day, run=run_id)
     return len(stamped)
 
 

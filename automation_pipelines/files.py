@@ -59,5 +59,19 @@ class FileStore:
         found = {path.parent.name.removeprefix("day=") for path in self.paths(dataset)}
         return sorted(date.fromisoformat(day) for day in found)
 
+    def datasets(self, prefix: str) -> list[str]:
+        """The datasets `<prefix>…/<name>`, sorted."""
+        found = {path.parent for path in self.root.glob(f"{prefix}*/*/day=*")}
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def remove(self, dataset: str, days: Iterable[date]) -> int:
+        """Remove the files of these days; how many there were."""
+        removed = 0
+        for path in self.paths(dataset, days):
+            with suppress(FileNotFoundError):
+                path.unlink()
+                removed += 1
+        return removed
+
     def _day(self, dataset: str, day: date) -> Path:
         return self.root / dataset / f"day={day.isoformat()}"

@@ -23,7 +23,7 @@ from automation_pipelines.extraction import extract
 
 
 @dataclass
-class _Simulated:
+class Simulated:
     """A record with imagined ticks on top."""
 
     real: Record
@@ -63,24 +63,26 @@ def preview(installation: Installation, *, since: datetime, until: datetime) -> 
     if until <= since:
         msg = f"the preview ends at {until.isoformat()}, not after its start {since.isoformat()}: swap them"
         raise RefusedError(msg)
-    record = _Simulated(LedgerRecord(installation.database, installation.files))
+    record = Simulated(LedgerRecord(installation.database, installation.files))
     first = find_work(installation, since)
-    clocks = list(_clocks(first.clock, until))
-    frames = extract(installation.crm, installation.sqlfiles, demands(_all_needs(first, clocks)))
-    record.plans.extend(_imagine(installation, first, clocks, frames, record))
+    clocks = list(ticks_from(first.clock, until))
+    frames = extract(installation.crm, installation.sqlfiles, demands(all_needs(first, clocks)))
+    record.plans.extend(imagine(installation, first, clocks, frames, record))
     rows = pl.concat([plan.rows for plan in record.plans])
     newest = rows.unique(KEY, keep="last", maintain_order=True)
     return newest.filter(pl.col("due_at") <= until).sort("due_at", "campaign", "step", "subject_id", "recipient_id")
 
 
-def _clocks(first: Clock, until: datetime) -> Iterator[Clock]:
+def ticks_from(first: Clock, until: datetime) -> Iterator[Clock]:
+    """The clocks of the ticks from `first` to `until`, both included."""
     clock = first
     while clock.as_of <= until:
         yield clock
         clock = replace(clock, as_of=clock.as_of + clock.tick, planned_through=clock.as_of)
 
 
-def _all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:
+def all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:
+    """What all these ticks together have to look at."""
     ranges: dict[str, list[Range]] = {}
     for clock in clocks:
         for need in needs(work.campaigns, clock, work.tenants):
@@ -88,9 +90,10 @@ def _all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:
     return [Need(name, merge(found)) for name, found in sorted(ranges.items())]
 
 
-def _imagine(
-    installation: Installation, first: Work, clocks: Sequence[Clock], frames: Frames, record: _Simulated
+def imagine(
+    installation: Installation, first: Work, clocks: Sequence[Clock], frames: Frames, record: Simulated
 ) -> Iterator[Plan]:
+    """The plans of these ticks, each over what those before it (in `record.plans`) would have settled."""
     for clock in clocks:
         work = replace(first, clock=clock, needs=tuple(needs(first.campaigns, clock, first.tenants)))
         with open_engine() as engine:

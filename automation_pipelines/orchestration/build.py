@@ -1,0 +1,51 @@
+"""Puts everything together: one function, with overrides for what a test or the demo has otherwise.
+
+Connects to nothing and reads no clock; no wiring happens anywhere else.
+"""
+
+from collections.abc import Callable, Mapping
+
+import dagster as dg
+import sqlalchemy as sa
+
+from automation_pipelines.channels import Channel, build_channels
+from automation_pipelines.installation import Installation
+from automation_pipelines.orchestration import specs
+from automation_pipelines.orchestration.assets import planning_assets
+from automation_pipelines.orchestration.checks import checks
+from automation_pipelines.orchestration.jobs import JOBS
+from automation_pipelines.orchestration.outcomes import outcome_assets
+from automation_pipelines.orchestration.resources import Automation, Clock, Release, system_clock
+from automation_pipelines.orchestration.schedules import schedules
+from automation_pipelines.orchestration.sensors import sensors
+from automation_pipelines.settings import Settings
+
+
+def build_definitions(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    channels: Callable[[], Mapping[str, Channel]] | None = None,
+) -> dg.Definitions:
+    """Everything Dagster needs to know of one installation."""
+    installation = Installation.open(settings)
+    automation = Automation(installation, channels or (lambda: build_channels(settings)), clock)
+    database = "postgres" if installation.database.dialect == "postgresql" else "sqlite"
+    return dg.Definitions(
+        assets=[*specs.crm_specs(_kind(settings.crm)), *planning_assets(database), *outcome_assets(database)],
+        asset_checks=checks(),
+        jobs=JOBS,
+        schedules=schedules(settings.tick_minutes),
+        sensors=sensors(),
+        resources={"automation": automation, "release": Release()},
+        executor=dg.in_process_executor,
+    )
+
+
+def _kind(crm: str) -> str:
+    """What the CRM is, for the graph: a database, or a directory of files."""
+    try:
+        backend = sa.make_url(crm).get_backend_name()
+    except sa.exc.ArgumentError:
+        return "file"
+    return "postgres" if backend.startswith("postgres") else backend

@@ -1,0 +1,214 @@
+"""The steps after the ledger: deliveries, feedback, statistics, and what an operator looks after.
+
+Each calls one stage and says what it did. What an asset is called and means is in `specs`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+import polars as pl
+
+from automation_pipelines import feedback, stats
+from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.delivery import deliver
+from automation_pipelines.extraction import extract
+from automation_pipelines.files import FileStore
+from automation_pipelines.installation import Installation
+from automation_pipelines.orchestration import records, runs, specs
+from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
+from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown, table
+from automation_pipelines.orchestration.resources import Automation, system_clock
+
+FRAMES_KEPT = timedelta(days=1)
+AUDIENCES_KEPT = timedelta(days=7)
+"""They hold personal data and can be selected again."""
+
+_DAY = timedelta(days=1)
+
+
+def outcome_assets(database: str) -> list[dg.AssetsDefinition]:
+    """Assemble the assets behind the ledger."""
+    delivery, upkeep = specs.delivery_specs(database), specs.upkeep_specs(database)
+    return [
+        _deliveries(delivery[specs.DELIVERIES]),
+        _feedback(delivery[specs.FEEDBACK]),
+        _statistics(),
+        _publication(),
+        _campaigns(upkeep[specs.CAMPAIGNS]),
+        _storage(upkeep[specs.STORAGE]),
+    ]
+
+
+def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="deliveries", specs=[spec])
+    def deliveries(context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]) -> Result:
+        """Hand over everything that is due."""
+        installation, channels = automation.installation, automation.channels()
+        installation.database.require_current()
+        try:
+            done = deliver(
+                installation.database,
+                channels,
+                installation.campaigns,
+                installation.settings,
+                clock=automation.clock,
+                owner=f"dagster:{context.run_id}",
+            )
+        finally:
+            for channel in channels.values():
+                channel.close()
+        now = automation.clock()
+        numbers: Metadata = {name: dg.MetadataValue.int(count) for name, count in asdict(done).items()}
+        behind = records.lag(installation, now) / timedelta(minutes=1)
+        return Result(
+            metadata={
+                ROWS: dg.MetadataValue.int(done.completed + done.dead + done.skipped + done.cancelled),
+                **numbers,
+                "ledger_lag_minutes": dg.MetadataValue.float(round(behind, 1)),
+                "jobs_of_two_days": markdown(counts(records.by_state(installation, now - 2 * _DAY), "state")),
+                "preview": table(records.latest_deliveries(installation)),
+            }
+        )
+
+    return deliveries
+
+
+def _feedback(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="feedback", specs=[spec])
+    def ingest(automation: dg.ResourceParam[Automation]) -> Result:
+        """Read the files providers left."""
+        installation = automation.installation
+        done = feedback.ingest_files(
+            installation.database,
+            installation.sqlfiles,
+            installation.settings.feedback,
+            now=automation.clock(),
+        )
+        numbers: Metadata = {name: dg.MetadataValue.int(count) for name, count in asdict(done).items()}
+        preview = table(records.latest_events(installation))
+        return Result(metadata={ROWS: dg.MetadataValue.int(done.events), **numbers, "preview": preview})
+
+    return ingest
+
+
+def _statistics() -> dg.AssetsDefinition:
+    @dg.multi_asset(name="stats", specs=specs.daily_specs(), backfill_policy=SINGLE_RUN)
+    def statistics(
+        context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]
+    ) -> Iterator[Result]:
+        """Restate the days of this run; sends nothing, plans nothing."""
+        installation, now = automation.installation, automation.clock()
+        days = _days(context, now)
+        demand = stats.sla_demand(days)
+        queries = extract(installation.crm, installation.sqlfiles, [demand])["queries"]
+        stats.restate(
+            installation.database, installation.files, installation.sqlfiles, days, as_of=now, queries=queries
+        )
+        for statistic in DAILY:
+            rows = installation.files.read(stats.dataset(statistic), days)
+            yield Result(
+                specs.statistic_key(statistic.name),
+                metadata={**counted(rows, statistic.columns), **_sums(rows)},
+            )
+
+    return statistics
+
+
+def _days(context: dg.AssetExecutionContext, now: datetime) -> list[date]:
+    """The days asked for; without any, yesterday and today."""
+    if context.has_partition_key or context.has_partition_key_range:
+        return [date.fromisoformat(key) for key in context.partition_keys]
+    return [(now - _DAY).date(), now.date()]
+
+
+def _sums(rows: pl.DataFrame) -> Metadata:
+    """Whole-number columns added up over the days of the run: the lines an analyst looks at first."""
+    told = ("moments", "planned", "sent", "opened", "clicked", "failed", "breaches", "jobs", "completed", "dead")
+    return {name: dg.MetadataValue.int(int(rows[name].sum())) for name in told if name in rows.columns}
+
+
+def _publication() -> dg.AssetsDefinition:
+    @dg.multi_asset(name="publication", specs=specs.published_specs())
+    def publication(automation: dg.ResourceParam[Automation]) -> Iterator[Result]:
+        """Replace the database that analysts open."""
+        installation = automation.installation
+        target = installation.settings.analytics
+        rows = stats.publish(installation.database, installation.files, installation.sqlfiles, target)
+        for statistic in (each for each in STATISTICS.values() if not each.daily):
+            frame = pl.read_parquet(installation.files.root / f"{stats.dataset(statistic)}.parquet")
+            yield Result(specs.statistic_key(statistic.name), metadata=counted(frame, statistic.columns))
+        yield Result(
+            specs.ANALYTICS,
+            metadata={
+                ROWS: dg.MetadataValue.int(sum(rows.values())),
+                "rows_by_table": markdown(counts(rows, "table")),
+                "file": dg.MetadataValue.path(target),
+                "megabytes": dg.MetadataValue.float(round(target.stat().st_size / 1e6, 2)),
+            },
+        )
+
+    return publication
+
+
+def _campaigns(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="campaigns", specs=[spec])
+    def campaigns(automation: dg.ResourceParam[Automation]) -> Result:
+        """End what is over, and list what there is."""
+        store = automation.installation.campaigns
+        over = store.complete(automation.clock())
+        entries = [
+            (each.campaign, each.title, each.state, each.version, each.started_at, each.changed_by)
+            for each in store.list()
+        ]
+        names = ["campaign", "title", "state", "version", "started_at", "changed_by"]
+        frame = pl.DataFrame(entries, schema=names, orient="row", infer_schema_length=None)
+        return Result(
+            metadata={
+                ROWS: dg.MetadataValue.int(len(frame)),
+                "running": dg.MetadataValue.int(sum(each[2] == "running" for each in entries)),
+                "completed_now": dg.MetadataValue.text(", ".join(over) or "none"),
+                "campaigns": table(frame),
+            }
+        )
+
+    return campaigns
+
+
+def _storage(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="storage", specs=[spec])
+    def storage(automation: dg.ResourceParam[Automation]) -> Result:
+        """Remove what is old enough, and measure the rest."""
+        installation, now = automation.installation, system_clock()
+        removed = runs.remove_older(runs.frames_root(installation), now - FRAMES_KEPT)
+        expired = _remove_audiences(installation, automation.clock().date() - AUDIENCES_KEPT)
+        sizes = _sizes(installation.files)
+        return Result(
+            metadata={
+                ROWS: dg.MetadataValue.int(len(sizes)),
+                "megabytes": dg.MetadataValue.float(float(sizes["megabytes"].sum())),
+                "runs_cleaned": dg.MetadataValue.int(removed),
+                "audience_files_removed": dg.MetadataValue.int(expired),
+                "by_kind": markdown(sizes),
+            }
+        )
+
+    return storage
+
+
+def _remove_audiences(installation: Installation, before: date) -> int:
+    removed = 0
+    for name in installation.files.datasets(specs.AUDIENCE):
+        days = [day for day in installation.files.days(name) if day < before]
+        removed += installation.files.remove(name, days)
+    return removed
+
+
+def _sizes(files: FileStore) -> pl.DataFrame:
+    rows = []
+    for folder in sorted(path for path in files.root.glob("*") if path.is_dir()):
+        found = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+        rows.append((folder.name, len(found), round(sum(found) / 1e6, 2)))
+    schema = {"kind": pl.String, "files": pl.Int64, "megabytes": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")

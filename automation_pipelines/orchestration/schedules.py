@@ -1,0 +1,125 @@
+"""The cadence: a tick every so many minutes, statistics every night. UTC, so that no slot repeats or is lost.
+
+Schedules never catch up, and need not: a tick finds whatever is due and unsettled.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from math import gcd
+
+import dagster as dg
+
+from automation_pipelines.errors import AutomationError
+from automation_pipelines.ledger import daily
+from automation_pipelines.orchestration import specs
+from automation_pipelines.orchestration.jobs import DAILY, RELEASED, TICK
+from automation_pipelines.orchestration.resources import Automation
+from automation_pipelines.tick import find_work
+
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def schedules(tick_minutes: int) -> list[dg.ScheduleDefinition]:
+    """Assemble the schedules."""
+    return [_tick(tick_minutes), _daily()]
+
+
+def cron(minutes: int) -> str:
+    """The slots of a cadence, or a superset of them where cron cannot say it."""
+    if minutes % 60:
+        every = gcd(minutes, 60)
+        return f"*/{every} * * * *" if every > 1 else "* * * * *"
+    every = gcd(minutes // 60, 24)
+    return f"0 */{every} * * *" if every > 1 else "0 * * * *"
+
+
+def _tick(minutes: int) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"every_{minutes}_minutes",
+        job=TICK,
+        cron_schedule=cron(minutes),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Everything that falls due, SLA deadlines included. Skipped when the declarations prove "
+        "that nothing can be due.",
+    )
+    def tick(
+        context: dg.ScheduleEvaluationContext, automation: dg.ResourceParam[Automation]
+    ) -> dg.RunRequest | dg.SkipReason:
+        slot = context.scheduled_execution_time
+        if int(slot.timestamp()) // 60 % minutes:
+            return dg.SkipReason(f"no slot of a cadence of {minutes} minutes")
+        return request_tick(automation)
+
+    return tick
+
+
+def request_tick(automation: Automation) -> dg.RunRequest | dg.SkipReason:
+    """A tick, or why none is needed."""
+    now = automation.clock()
+    try:
+        automation.installation.database.require_current()
+        work = find_work(automation.installation, now)
+    except AutomationError:
+        # The run fails in the same way, and a failed run is seen and told about.
+        return _tick_of(now.date())
+    if not work.campaigns:
+        return dg.SkipReason("nothing can be due: no campaign is started (`automation campaign list`)")
+    if not work.needs:
+        names = ", ".join(active.spec.id for active in work.campaigns)
+        return dg.SkipReason(f"nothing can be due: no step of the started campaigns is near ({names})")
+    return _tick_of(now.date())
+
+
+def _tick_of(day: date) -> dg.RunRequest:
+    return dg.RunRequest(run_config=RELEASED, partition_key=day.isoformat())
+
+
+def _daily() -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="daily",
+        job=DAILY,
+        cron_schedule="20 0 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Statistics of yesterday, today and the days that late feedback touched; publication; "
+        "clean-up.",
+    )
+    def nightly(
+        context: dg.ScheduleEvaluationContext,  # noqa: ARG001 - Dagster passes it
+        automation: dg.ResourceParam[Automation],
+    ) -> list[dg.RunRequest]:
+        return [_days_run(first, last) for first, last in days_to_restate(automation)]
+
+    return nightly
+
+
+def days_to_restate(automation: Automation) -> list[tuple[date, date]]:
+    """Yesterday, today and the days touched since the night before, as ranges; the newest range last."""
+    now = automation.clock()
+    days = {now.date() - _DAY, now.date()}
+    try:
+        automation.installation.database.require_current()
+        days |= set(daily.days_touched(automation.installation.database, now - _DAY - _HOUR))
+    except AutomationError:  # the run fails in the same way, and a failed run is seen and told about
+        pass
+    return list(_ranges(day for day in sorted(days) if day <= now.date()))
+
+
+def _ranges(days: Iterator[date]) -> Iterator[tuple[date, date]]:
+    first = last = next(days)
+    for day in days:
+        if day - last > _DAY:
+            yield first, last
+            first = day
+        last = day
+    yield first, last
+
+
+def _days_run(first: date, last: date) -> dg.RunRequest:
+    keys = {"start": first.isoformat(), "end": last.isoformat()}
+    return dg.RunRequest(
+        tags={f"dagster/asset_partition_range_{edge}": key for edge, key in keys.items()}
+        if first != last
+        else {"dagster/partition": keys["start"]}
+    )

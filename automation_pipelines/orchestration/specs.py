@@ -1,0 +1,251 @@
+"""The assets as the catalogue describes them: keys, descriptions, kinds, owners, column schemas, edges.
+
+Nothing here computes; `assets` has the steps that do.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.catalogue.types import Anchor, Audience, Column, Source, Statistic, Type
+from automation_pipelines.selection import SUBJECT_COLUMNS
+
+FIRST_DAY = "2024-01-01"
+DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
+"""UTC days, today included."""
+
+CRM, SOURCE, AUDIENCE, STATISTIC = "crm", "sources", "audiences", "stats"
+DECISIONS, JOBS, DELIVERIES = dg.AssetKey("decisions"), dg.AssetKey("jobs"), dg.AssetKey("deliveries")
+FEEDBACK, ANALYTICS = dg.AssetKey("feedback"), dg.AssetKey("analytics")
+CAMPAIGNS, STORAGE = dg.AssetKey("campaigns"), dg.AssetKey("storage")
+
+_OWNERS = {name: [f"team:{name}"] for name in ("crm", "campaigns", "delivery", "analytics", "operations")}
+
+
+def crm_key(source: str) -> dg.AssetKey:
+    """The company's own table behind a source."""
+    return dg.AssetKey([CRM, source])
+
+
+def source_key(source: str) -> dg.AssetKey:
+    """A source."""
+    return dg.AssetKey([SOURCE, source])
+
+
+def audience_key(audience: str) -> dg.AssetKey:
+    """An audience."""
+    return dg.AssetKey([AUDIENCE, audience])
+
+
+def statistic_key(statistic: str) -> dg.AssetKey:
+    """A statistic."""
+    return dg.AssetKey([STATISTIC, statistic])
+
+
+def crm_specs(kind: str) -> list[dg.AssetSpec]:
+    """The company's tables: they exist without us."""
+    return [
+        dg.AssetSpec(
+            crm_key(source.name),
+            description=f"The CRM's own rows behind `{SOURCE}/{source.name}`: each {source.row}. "
+            "Read by every tick; written only by campaigns with actions.",
+            group_name=CRM,
+            owners=_OWNERS["crm"],
+            kinds={kind},
+        )
+        for source in SOURCES.values()
+    ]
+
+
+def source_specs() -> list[dg.AssetSpec]:
+    """One asset per source of the catalogue."""
+    return [_source_spec(source) for source in SOURCES.values()]
+
+
+def _source_spec(source: Source) -> dg.AssetSpec:
+    text_key = Column("id_text", Type.TEXT, "The key as the CRM writes it.", required=True)
+    return dg.AssetSpec(
+        source_key(source.name),
+        deps=[crm_key(source.name)],
+        description=f"One row is {source.row}. `sql/sources/{source.name}.sql` says where the CRM keeps it; "
+        "only the rows and columns travel that a started campaign could need in this tick.",
+        group_name=SOURCE,
+        owners=_OWNERS["crm"],
+        kinds={"sql", "parquet"},
+        metadata={"dagster/column_schema": schema((*source.columns, text_key))},
+    )
+
+
+def audience_specs() -> list[dg.AssetSpec]:
+    """One asset per audience of the catalogue."""
+    return [_audience_spec(audience) for audience in AUDIENCES.values()]
+
+
+def _audience_spec(audience: Audience) -> dg.AssetSpec:
+    reads = dict.fromkeys((*(read.source for read in audience.reads), "tenants", "users"))
+    return dg.AssetSpec(
+        audience_key(audience.name),
+        deps=[source_key(name) for name in reads],
+        description=f"One row is {audience.row}. Of all tenants at once; only anchors from which something "
+        f"could fall due. `sql/audiences/{audience.name}.sql`.",
+        group_name=AUDIENCE,
+        owners=_OWNERS["campaigns"],
+        kinds={"duckdb", "parquet"},
+        partitions_def=DAYS,
+        metadata={"dagster/column_schema": schema(audience_columns(audience))},
+    )
+
+
+def audience_columns(audience: Audience) -> tuple[Column, ...]:
+    """Every column of an audience's rows."""
+    docs = {
+        "tenant_id": "The tenant.",
+        "subject_id": f"Key in source `{audience.subject}`.",
+        "subject_text": "The key as the CRM writes it.",
+        "customer_id": "The customer it concerns, if any.",
+        "agent_id": "The member of staff in charge, if any.",
+    }
+    subject = [
+        Column(name, Type.TEXT if name == "subject_text" else Type.ID, docs[name]) for name in SUBJECT_COLUMNS
+    ]
+    kind = Type.DATE if audience.anchor is Anchor.DATE else Type.INSTANT
+    personal = any(column.personal for column in SOURCES[audience.subject].columns if column.name == "birthday")
+    anchor = Column("anchor", kind, "What the steps of a campaign count from.", personal=personal)
+    return (*subject, *(() if audience.anchor is Anchor.SCHEDULE else (anchor,)), *audience.columns)
+
+
+def planning_specs(database: str) -> list[dg.AssetSpec]:
+    """Decisions and jobs: two sides of one transaction."""
+    audiences = [audience_key(name) for name in AUDIENCES]
+    decisions = dg.AssetSpec(
+        DECISIONS,
+        deps=[*audiences, CAMPAIGNS],
+        description="One row is what planning made of one moment (a step falling due for a subject and a "
+        "recipient): `planned`, or the first gate that stopped it. Filed under the UTC day of `due_at`.",
+        group_name="planning",
+        owners=_OWNERS["campaigns"],
+        kinds={"duckdb", "parquet"},
+        partitions_def=DAYS,
+        skippable=True,
+        metadata={"dagster/column_schema": schema(DECISION_COLUMNS)},
+    )
+    jobs = dg.AssetSpec(
+        JOBS,
+        deps=[DECISIONS],
+        description="One row is one settled moment in the ledger: on its way through a channel, or settled "
+        "against for good. Keys are unique for ever, so doing a tick twice adds nothing. Only the tick job "
+        "writes here; a look or a backfill never does.",
+        group_name="planning",
+        owners=_OWNERS["campaigns"],
+        kinds={database},
+        skippable=True,
+    )
+    return [decisions, jobs]
+
+
+def delivery_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
+    """What leaves the house and what comes back."""
+    deliveries = dg.AssetSpec(
+        DELIVERIES,
+        deps=[JOBS],
+        description="One row is one job that was handed to its channel, or settled just before: expired, "
+        "suppressed, cancelled. Delivering again sends nothing again.",
+        group_name="delivery",
+        owners=_OWNERS["delivery"],
+        kinds={"email", database},
+    )
+    feedback = dg.AssetSpec(
+        FEEDBACK,
+        deps=[DELIVERIES],
+        description="One row is one event a provider told about a job: delivered, opened, clicked, bounced, "
+        "unsubscribed, …. Told twice or out of order, it counts once.",
+        group_name="delivery",
+        owners=_OWNERS["delivery"],
+        kinds={"json", database},
+    )
+    return {spec.key: spec for spec in (deliveries, feedback)}
+
+
+def daily_specs() -> list[dg.AssetSpec]:
+    """The statistics that are filed by UTC day."""
+    inputs = {
+        "ledger": DELIVERIES,
+        "settled": JOBS,
+        "events": FEEDBACK,
+        "decisions": DECISIONS,
+        "queries": crm_key("queries"),
+    }
+    return [
+        _statistic_spec(each, [inputs[name] for name in each.inputs], partitioned=True) for each in DAILY
+    ]
+
+
+def published_specs() -> list[dg.AssetSpec]:
+    """The statistics derived from the days, and the database that analysts open."""
+    derived = [each for each in STATISTICS.values() if not each.daily]
+    days = [statistic_key(each.name) for each in DAILY]
+    inputs = {"campaign_daily": statistic_key("campaign_daily"), "profiles": JOBS}
+    analytics = dg.AssetSpec(
+        ANALYTICS,
+        deps=[*days, *(statistic_key(each.name) for each in derived)],
+        description="One file, `analytics.duckdb`, with every statistic as a table and every column "
+        "commented. Replaced as a whole, so readers neither wait nor are waited for.",
+        group_name=STATISTIC,
+        owners=_OWNERS["analytics"],
+        kinds={"duckdb"},
+    )
+    specs = [_statistic_spec(each, [inputs[name] for name in each.inputs], partitioned=False) for each in derived]
+    return [*specs, analytics]
+
+
+def _statistic_spec(statistic: Statistic, deps: Iterable[dg.AssetKey], *, partitioned: bool) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        statistic_key(statistic.name),
+        deps=list(deps),
+        description=f"One row is {statistic.row}. `sql/stats/{statistic.name}.sql`.",
+        group_name=STATISTIC,
+        owners=_OWNERS["analytics"],
+        kinds={"duckdb", "parquet"},
+        partitions_def=DAYS if partitioned else None,
+        metadata={"dagster/column_schema": schema(statistic.columns)},
+    )
+
+
+def upkeep_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
+    """What an operator looks after."""
+    campaigns = dg.AssetSpec(
+        CAMPAIGNS,
+        description="One row is one campaign: its state and version. The daily job ends those whose "
+        "validity is over; everything else is `automation campaign …`.",
+        group_name="campaigns",
+        owners=_OWNERS["campaigns"],
+        kinds={database, "yaml"},
+    )
+    storage = dg.AssetSpec(
+        STORAGE,
+        description="One row is one kind of file on disk and how much there is of it. The daily job removes "
+        "frames and audiences that are old enough; decisions and statistics stay.",
+        group_name="operations",
+        owners=_OWNERS["operations"],
+        kinds={"parquet"},
+    )
+    return {spec.key: spec for spec in (campaigns, storage)}
+
+
+def schema(columns: Iterable[Column]) -> dg.TableSchema:
+    """The catalogue's columns as the UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                str(column.type),
+                description=column.doc + (" Personal." if column.personal else ""),
+                constraints=dg.TableColumnConstraints(nullable=not column.required, unique=False),
+            )
+            for column in columns
+        ]
+    )

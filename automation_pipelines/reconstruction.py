@@ -1,0 +1,86 @@
+"""A look at past days: what would be selected and decided there, on the data and campaigns as they are now.
+
+Rows are marked `reconstructed` and filed apart from the record. Nothing is written to the ledger, and
+what it settled is ignored: the look shows the day as if it were lived again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import sqlalchemy as sa
+
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import suppressions
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.tables import identities
+from automation_pipelines.planning import KEY, Clock
+from automation_pipelines.preview import Simulated, all_needs, imagine, ticks_from
+from automation_pipelines.selection import midnight
+from automation_pipelines.tick import Frames, Work, find_work
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class _Unlived:
+    """`planning.Record` of an installation that has not sent anything yet. Writes nothing."""
+
+    database: Database
+
+    def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """See `planning.Record`; what has no number yet gets a negative one, for this look alone."""
+        i = identities.c
+        rows = self.database.read(sa.select(i.campaign, i.step, i.id).where(i.mode == "live")).iter_rows()
+        known = {(campaign, step): number for campaign, step, number in rows}
+        return {pair: known.get(pair, -place) for place, pair in enumerate(sorted(set(pairs)), start=1)}
+
+    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return candidates.select(KEY).clear()
+
+    def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:  # noqa: ARG002
+        """See `planning.Record`."""
+        ids = dict.fromkeys(("step_id", "tenant_id", "subject_id"), pl.Int64)
+        return pl.DataFrame(schema={**ids, "due_at": pl.Datetime("us", "UTC")})
+
+    def suppressions(self, at: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return suppressions.active(self.database, at)
+
+    def held(self, moments: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return moments.select(KEY).clear().with_columns(pl.lit(None, pl.String).alias("reason"))
+
+    @property
+    def salt(self) -> str:
+        """See `planning.Record`."""
+        return self.database.salt
+
+
+def find_past_work(installation: Installation, first: date, last: date, *, now: datetime) -> Work:
+    """What a look at these days has to read: its clock runs from the first midnight to the last, or now."""
+    found = find_work(installation, now)
+    return with_days(found, first, last, now=now)
+
+
+def with_days(work: Work, first: date, last: date, *, now: datetime) -> Work:
+    """The same campaigns over other days."""
+    since, until = midnight(first), min(midnight(last) + _DAY, now)
+    clock = Clock(max(since, until), since, work.clock.tick)
+    return replace(work, clock=clock, needs=tuple(all_needs(work, _ticks(clock))))
+
+
+def decide_past(installation: Installation, frames: Frames, work: Work) -> pl.DataFrame:
+    """The decisions on every moment due in the days of `work`, tick by tick as it would have been lived."""
+    record = Simulated(_Unlived(installation.database))
+    record.plans.extend(imagine(installation, work, _ticks(work.clock), frames, record))
+    rows = pl.concat([plan.rows for plan in record.plans]).unique(KEY, keep="last", maintain_order=True)
+    return rows.filter(pl.col("due_at").is_between(work.clock.planned_through, work.clock.as_of, closed="left"))
+
+
+def _ticks(clock: Clock) -> list[Clock]:
+    """The ticks of the days of a look; `clock` runs over all of them."""
+    since = clock.planned_through or clock.as_of
+    return list(ticks_from(Clock(since, since - clock.tick, clock.tick), clock.as_of))
