@@ -7,7 +7,7 @@ number of days from a column of the audience.
 
 import re
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal, LiteralString
+from typing import Annotated, Literal, LiteralString
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -97,7 +97,7 @@ class Span(Model):
         return f"{self.days} days" if self.days else "at once"
 
 
-def _span(value: Any) -> Any:
+def _span(value: object) -> object:
     if not isinstance(value, str):
         return value
     if value in ("at once", "0"):
@@ -135,7 +135,7 @@ def _positive(span: Span) -> Span:
 Duration = Annotated[Span, BeforeValidator(_span), AfterValidator(_positive)]
 
 
-def _clock(value: Any) -> Any:
+def _clock(value: object) -> object:
     # YAML 1.1 reads an unquoted 10:00 as the base-60 number 600.
     if isinstance(value, str) and _CLOCK.fullmatch(value):
         return time.fromisoformat(value)
@@ -164,7 +164,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=60
 TemplateName = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[-_/][a-z0-9]+)*$", max_length=80)]
 
 
-def _instant(value: Any) -> Any:
+def _instant(value: object) -> object:
     # A bare number would be read as seconds since 1970, a bare date as midnight of nowhere.
     if isinstance(value, str | datetime):
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -247,7 +247,7 @@ class Step(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_recipient(cls, data: Any) -> Any:
+    def _one_recipient(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(data.get("recipient"), str):
             return {**data, "recipient": [data["recipient"]]}
         return data

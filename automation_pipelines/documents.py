@@ -89,11 +89,11 @@ def parse(text: str) -> Document:
     return Document(data, lines)
 
 
-def _plain(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[tuple[int, str]]) -> Any:
+def _plain(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[tuple[int, str]]) -> object:
     lines[path] = node.start_mark.line + 1
     match node:
         case yaml.MappingNode():
-            found = {}
+            found: dict[str, object] = {}
             for key, line, value in _members(node, problems):
                 found[key] = _plain(value, (*path, key), lines, problems)
                 lines[(*path, key)] = line
@@ -119,7 +119,7 @@ def _members(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> Iterato
             yield key.value, line, value
 
 
-def _scalar(node: yaml.ScalarNode, problems: list[tuple[int, str]]) -> Any:
+def _scalar(node: yaml.ScalarNode, problems: list[tuple[int, str]]) -> object:
     match node.tag.removeprefix(_TAG):
         case "str":
             return node.value

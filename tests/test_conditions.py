@@ -177,7 +177,7 @@ def test_a_condition_survives_being_stored(tree: Any) -> None:
     assert Condition.model_validate_json(stored).model_dump_json(by_alias=True) == stored
 
 
-def test_values_are_bound_and_names_quoted(engine: Engine) -> None:
+def test_values_are_bound_and_names_quoted() -> None:
     hostile = "x' OR true --"
     types = {'odd "name"; DROP TABLE x': Type.TEXT}
     predicate = compile_condition(leaf(next(iter(types)), "equals", hostile), types, prefix="where")

@@ -1,0 +1,21 @@
+"""Conditions: a small tree of comparisons, checked against column types and compiled to SQL.
+
+Pure. A condition is a leaf (`field`, `operator`, `value`) or a group (`all`, `any`, `none`). A missing
+value fails every positive operator and passes every negated one. What columns an audience has is the
+caller's to say.
+"""
+
+from automation_pipelines.conditions.check import Finding, check_condition, findings, unknown
+from automation_pipelines.conditions.sql import Predicate, compile_condition
+from automation_pipelines.conditions.tree import Condition, Leaf
+
+__all__ = [
+    "Condition",
+    "Finding",
+    "Leaf",
+    "Predicate",
+    "check_condition",
+    "compile_condition",
+    "findings",
+    "unknown",
+]

@@ -1,0 +1,74 @@
+"""Conditions as DuckDB predicates: values bound, true or false for every row, never null."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from automation_pipelines.catalogue.types import Type
+from automation_pipelines.conditions.tree import Condition, Leaf
+from automation_pipelines.conditions.values import DECIMAL, NUMERIC, comparable, is_decimal, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A DuckDB predicate and the values it binds by name."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+def compile_condition(condition: Condition, types: Mapping[str, Type], prefix: str = "c") -> Predicate:
+    """Compile to a predicate over the columns of `types`, values bound as `$<prefix>_<n>`.
+
+    A value that no value of the column can equal makes the comparison false; `check_condition` says so.
+    """
+    values: list[object] = []
+
+    def bind(value: object) -> str:
+        values.append(value)
+        return f"${prefix}_{len(values) - 1}"
+
+    def walk(node: Condition) -> str:
+        if node.group is None:
+            return _leaf_sql(node.leaf, types[node.leaf.field], bind)
+        name, members = node.group
+        parts = [walk(member) for member in members]
+        joined = (" AND " if name == "all" else " OR ").join(parts) or "true"
+        return f"NOT ({joined})" if name == "none" else f"({joined})"
+
+    sql = walk(condition)
+    return Predicate(sql, {f"{prefix}_{number}": value for number, value in enumerate(values)})
+
+
+def _leaf_sql(leaf: Leaf, kind: Type, bind: Callable[[object], str]) -> str:
+    column = '"' + leaf.field.replace('"', '""') + '"'
+    values = [value for value in (comparable(item, kind) for item in leaf.items) if value is not None]
+    match leaf.operator:
+        case "equals" | "not_equals":
+            positive = f"{column} = {bind(values[0])}" if values else "false"
+        case "in" | "not_in":
+            positive = f"list_contains({bind(values)}, {column})" if values else "false"
+        case "contains" | "not_contains":
+            positive = f"contains({_text_sql(column, kind)}, {bind(text_of(leaf.value))})"
+        case "greater_than":
+            positive = _order_sql(column, kind, ">", leaf.value, bind)
+        case "less_than":
+            positive = _order_sql(column, kind, "<", leaf.value, bind)
+        case _:
+            assert_never(leaf.operator)
+    negated = leaf.operator.startswith("not_")
+    return f"{'NOT ' if negated else ''}coalesce({positive}, false)"
+
+
+def _order_sql(column: str, kind: Type, sign: str, value: object, bind: Callable[[object], str]) -> str:
+    if kind is Type.TEXT and isinstance(value, int | float):
+        number = f"CASE WHEN regexp_full_match({column}, '{DECIMAL}') THEN TRY_CAST({column} AS DOUBLE) END"
+        return f"{number} {sign} {bind(value)}"
+    if kind in NUMERIC and isinstance(value, str):
+        value = float(value) if is_decimal(value) else None
+    bound = None if kind is Type.BOOLEAN else comparable(value, kind)
+    return "false" if bound is None else f"{column} {sign} {bind(bound)}"
+
+
+def _text_sql(column: str, kind: Type) -> str:
+    return f"number_text({column})" if kind is Type.NUMBER else f"CAST({column} AS VARCHAR)"
