@@ -30,7 +30,8 @@ markers = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.current_timestamp()),
 )
 
-_BUSY_SECONDS = 20
+_CONNECT_SECONDS = 10
+_BUSY_SECONDS = 20.0  # how long to wait for others' locks
 _COMMENT = re.compile(r"--[^\n]*")
 # SQLite's primary result codes and PostgreSQL's SQLSTATE classes of what passes by itself.
 _SQLITE_PASSING = frozenset({5, 6, 9, 10, 13, 14, 15})  # busy, locked, interrupt, I/O, full, cannot open
@@ -71,13 +72,19 @@ class CrmChannel:
             sa.event.listen(engine, "begin", _begin_sqlite)
             return engine
         url = self._url.set(drivername="postgresql+psycopg")
-        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = sa.create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS}
+        )
+        sa.event.listen(engine, "begin", _begin_postgresql)
+        return engine
 
     def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
         """Run all of them in one transaction; where one breaks it, each in a transaction of its own."""
         try:
             with self._transaction() as connection:
                 return [self._run(connection, handoff) for handoff in handoffs]
+        except OSError as error:
+            return [Retry(str(error))] * len(handoffs)
         except Exception as error:  # noqa: BLE001 - which of them it was shows when each runs alone
             if isinstance(error, sa.exc.DBAPIError) and _passes(error):
                 return [self._failure(error)] * len(handoffs)
@@ -105,7 +112,7 @@ class CrmChannel:
         """One CRM transaction in which the marker table exists."""
         if self._url.get_backend_name() == "sqlite" and not Path(str(self._url.database)).is_file():
             msg = f"there is no CRM at {self._url.database}: check AUTOMATION_CRM_URL"
-            raise ConfigurationError(msg)
+            raise FileNotFoundError(msg)
         if "_marked" not in self.__dict__:
             with self._engine.begin() as connection:
                 markers.create(connection, checkfirst=True)
@@ -123,7 +130,7 @@ class CrmChannel:
         if not self._mark(connection, handoff):
             return Sent()
         values = {name: handoff.values[name] for name in _parameters(action)}
-        if connection.execute(action, values).rowcount == 0:
+        if connection.execute(action, values, execution_options={"preserve_rowcount": True}).rowcount == 0:
             connection.execute(sa.delete(markers).where(markers.c.identity == handoff.identity))
             return Reject(f"action {handoff.action} found no row: the subject is gone from the CRM")
         return Sent()
@@ -135,8 +142,8 @@ class CrmChannel:
         """
         mark = {"identity": handoff.identity, "job_id": handoff.job_id, "action": handoff.action}
         insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
-        claimed = connection.execute(insert(markers).values(mark).on_conflict_do_nothing())
-        return claimed.rowcount == 1
+        claim = insert(markers).values(mark).on_conflict_do_nothing().returning(markers.c.identity)
+        return connection.scalar(claim) is not None
 
     def _prepared(self, name: str) -> sa.TextClause:
         if name not in self._actions:
@@ -163,8 +170,12 @@ def _passes(error: sa.exc.DBAPIError) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
     connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000:.0f}")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_SECONDS * 1000:.0f}")

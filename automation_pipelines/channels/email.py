@@ -7,6 +7,7 @@ import smtplib
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 
 from automation_pipelines.channels.smtp import Server, transmit
@@ -49,11 +50,16 @@ class EmailChannel:
         if not isinstance(handoff, Email):
             return Reject(f"{type(handoff).__name__} is no e-mail")
         try:
-            return self._attempt(handoff)
+            return self._discreet(self._attempt(handoff))
         except OSError as error:
             return Retry(self._server.explain(error))
         except Exception as error:  # noqa: BLE001 - a bug with one message must not stop the others
             return Reject(f"cannot be handed over: {self._server.explain(error)}")
+
+    def _discreet(self, answer: Outcome | None) -> Outcome | None:
+        if isinstance(answer, Retry | Reject):
+            return replace(answer, error=self._server.redacted(answer.error))
+        return answer
 
     def _attempt(self, email: Email) -> Outcome | None:
         """Use an idle connection; servers close those as they like, so losing it is no failed attempt."""

@@ -84,10 +84,11 @@ class Server:
     def explain(self, error: Exception) -> str:
         """Say what went wrong without the secrets, even where the server repeats them."""
         if isinstance(error, smtplib.SMTPResponseException):
-            return self._redacted(f"{error.smtp_code} {_text(error.smtp_error)}")
-        return self._redacted(f"{type(error).__name__}: {_text(str(error))}")
+            return self.redacted(f"{error.smtp_code} {_text(error.smtp_error)}")
+        return self.redacted(f"{type(error).__name__}: {_text(str(error))}")
 
-    def _redacted(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
+        """Take the secrets out of what a server has said."""
         if not self.password:
             return text
         login = f"\0{self.user}\0{self.password}"

@@ -1,0 +1,93 @@
+"""What every channel must get right, whatever is on its other side."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from automation_pipelines.channels import crm, smtp
+from automation_pipelines.model import Reject, Retry, Sent
+from tests.conformance.posts import SECRET, CrmPost, MaildirPost, Post, email, smtp_post, write_back
+from tests.mailserver import CERTIFICATE
+
+SITUATIONS = {
+    "temporary": Retry,
+    "permanent": Reject,
+    "unreachable": Retry,
+    "slow before hand-off": Retry,
+    "lost after hand-off": type(None),
+    "slow after hand-off": type(None),
+    "malformed": type(None),
+}
+POSTS = ["smtp with STARTTLS", "smtp over TLS", "maildir", "crm on sqlite", "crm on postgres"]
+
+
+@pytest.fixture(params=POSTS)
+def post(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Post]:
+    """Each channel in turn."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    monkeypatch.setattr(smtp, "_TIMEOUT", 2)
+    monkeypatch.setattr(smtp, "_LAST_TIMEOUT", 2)
+    monkeypatch.setattr(crm, "_BUSY_SECONDS", 0.2)
+    match request.param:
+        case "smtp with STARTTLS" | "smtp over TLS":
+            with smtp_post("starttls" if "START" in request.param else "implicit") as made:
+                yield made
+        case "maildir":
+            yield MaildirPost(tmp_path / "outbox")
+        case _:
+            on_sqlite = request.param == "crm on sqlite"
+            url = f"sqlite:///{tmp_path / 'crm.db'}" if on_sqlite else request.getfixturevalue("postgres_url")
+            if on_sqlite:
+                (tmp_path / "crm.db").touch()
+            made = CrmPost(url, tmp_path / "sql")
+            yield made
+            made.behave()
+            made.channel.close()
+
+
+def test_what_is_handed_over_is_sent_and_has_its_effect_once(post: Post) -> None:
+    [answer] = post.channel.send([post.handoff(1)])
+    assert isinstance(answer, Sent)
+    assert post.effects(1) == 1
+
+
+def test_answers_come_in_the_order_of_the_hand_offs(post: Post) -> None:
+    strange = write_back(2) if not isinstance(post, CrmPost) else email(2)
+    answers = post.channel.send([post.handoff(1), strange, post.handoff(3)])
+    assert [type(answer) for answer in answers] == [Sent, Reject, Sent]
+
+
+def test_nothing_to_send_is_no_failure(post: Post) -> None:
+    assert post.channel.send([]) == []
+
+
+def test_a_closed_channel_can_be_used_again(post: Post) -> None:
+    post.channel.send([post.handoff(1)])
+    post.channel.close()
+    assert isinstance(post.channel.send([post.handoff(2)])[0], Sent)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_a_failure_is_the_right_answer_and_leaves_the_channel_usable(post: Post, situation: str) -> None:
+    if not post.misbehave(situation):
+        pytest.skip("cannot happen on this channel")
+    [answer] = post.channel.send([post.handoff(1)])
+    assert type(answer) is SITUATIONS[situation]
+    assert SECRET not in str(answer)
+    arrived = post.effects(1)
+    assert arrived == (1 if answer is None else 0)
+    post.behave()
+    [again] = post.channel.send([post.handoff(1)])
+    assert isinstance(again, Sent)
+    assert post.effects(1) == arrived + 1
+
+
+def test_a_repeat_has_the_same_identity_and_no_further_effect_where_that_is_promised(post: Post) -> None:
+    first, second = post.handoff(1), post.handoff(1)
+    assert first.identity == second.identity
+    answers = [*post.channel.send([first]), *post.channel.send([second])]
+    assert [type(answer) for answer in answers] == [Sent, Sent]
+    assert post.effects(1) == (1 if post.channel.repeatable else 2)
