@@ -134,7 +134,9 @@ def write_plan(
     `rows` has `PLAN_COLUMNS`; rows whose key is taken are ignored. `profiles` has tenant_id and profile
     (JSON). Writing a run twice adds nothing. `now` says when it was written, where that is not `as_of`.
     """
-    staged = rows.select(pl.col(name).cast(kind) for name, kind in PLAN_COLUMNS.items())
+    staged = rows.select(pl.col(name).cast(kind) for name, kind in PLAN_COLUMNS.items()).unique(
+        KEY, keep="first", maintain_order=True
+    )
     with db.begin() as connection:
         earlier = _written(connection, tick.run_id)
         if earlier is not None:
