@@ -1,0 +1,1 @@
+"""How fast each stage is, beside what else one could do. `python -m benchmarks --help`."""

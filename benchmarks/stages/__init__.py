@@ -1,0 +1,14 @@
+"""The stages in the order of the pipeline. One file each: ours first, then what one could do instead."""
+
+from benchmarks.stages import audiences, claims, extract, ledger, planning, rendering, smtp, tick
+
+STAGES = (
+    *extract.STAGES,
+    *audiences.STAGES,
+    *planning.STAGES,
+    *ledger.STAGES,
+    *claims.STAGES,
+    *rendering.STAGES,
+    *smtp.STAGES,
+    *tick.STAGES,
+)
