@@ -138,9 +138,7 @@ def show(front: Front, *, name: str) -> None:
 
 def _print(details: Details, console: Console) -> None:
     spec, entry = details.spec, details.entry
-    console.print(
-        f"[bold]{spec.id}[/]  {spec.title}  ({entry.state}, version {entry.version})", highlight=False
-    )
+    console.print(f"{spec.id}: {spec.title} ({entry.state}, version {entry.version})", style="bold")
     facts = (
         f"audience {spec.audience}, purpose {spec.purpose}, zone {spec.zone}, priority {spec.policy.priority}"
     )

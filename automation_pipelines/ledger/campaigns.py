@@ -10,34 +10,16 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal, get_args
 
 import sqlalchemy as sa
 
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.errors import RefusedError
+from automation_pipelines.ledger import campaign_moves as moves
+from automation_pipelines.ledger.campaign_moves import ENDED, CampaignState, Move
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import (
-    audit,
-    campaign_steps,
-    campaign_versions,
-    campaigns,
-    identities,
-    jobs,
-)
+from automation_pipelines.ledger.tables import campaign_steps, campaign_versions, campaigns
 from automation_pipelines.messages import TemplateSource
-
-CampaignState = Literal["draft", "running", "paused", "completed", "cancelled", "deleted"]
-Move = Literal["start", "pause", "resume", "cancel", "delete"]
-
-ENDED = frozenset({"completed", "cancelled", "deleted"})
-_MOVES: dict[Move, tuple[frozenset[str], CampaignState]] = {
-    "start": (frozenset({"draft"}), "running"),
-    "pause": (frozenset({"running"}), "paused"),
-    "resume": (frozenset({"paused"}), "running"),
-    "cancel": (frozenset({"draft", "running", "paused"}), "cancelled"),
-    "delete": (frozenset(get_args(CampaignState)) - {"deleted"}, "deleted"),
-}
 
 _NEWEST = sa.and_(
     campaign_versions.c.campaign == campaigns.c.campaign,
@@ -123,12 +105,6 @@ class _Content:
         return cls(source, document, kept, digest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    state: CampaignState
-    version: int
-
-
 class CampaignStore:
     """The campaigns of one automation database."""
 
@@ -152,7 +128,7 @@ class CampaignStore:
         content = _Content.of(spec, source_text, templates)
         with self._database.begin() as connection:
             row = self._own(connection, spec.id, by, at)
-            same = content.digest == _digest(connection, spec.id, row.version)
+            same = content.digest == moves.digest_of(connection, spec.id, row.version)
             version = row.version if same else row.version + 1
             reborn = row.state in ENDED and not (same and row.state == "completed")
             state: CampaignState = "draft" if reborn else row.state
@@ -168,10 +144,10 @@ class CampaignStore:
                 }
                 connection.execute(sa.insert(campaign_versions).values(row_of_version))
             if state in ("running", "paused"):
-                _activate(connection, spec, at)
+                moves.activate(connection, spec, at)
             started = {"started_at": None} if reborn else {}
-            _write(connection, spec.id, by, at, state=state, version=version, **started)
-            _record(connection, "campaign.apply", by, at, campaign=spec.id, version=version, state=state)
+            moves.write(connection, spec.id, by, at, state=state, version=version, **started)
+            moves.record(connection, "campaign.apply", by, at, campaign=spec.id, version=version, state=state)
         return Applied(spec.id, version, state, changed=True)
 
     def differs(self, spec: Campaign, source_text: str, templates: Mapping[str, TemplateSource]) -> bool:
@@ -205,10 +181,10 @@ class CampaignStore:
         over = tuple(active.spec.id for active in self.running() if active.spec.over_at(at))
         with self._database.begin() as connection:
             for campaign in over:
-                row = _locked(connection, campaign)
+                row = moves.locked(connection, campaign)
                 if row is not None and row.state in ("running", "paused"):
-                    _write(connection, campaign, "system", at, state="completed")
-                    _record(
+                    moves.write(connection, campaign, "system", at, state="completed")
+                    moves.record(
                         connection, "campaign.complete", "system", at, campaign=campaign, before=row.state
                     )
         return over
@@ -258,7 +234,7 @@ class CampaignStore:
         """Everything about one campaign, deleted or not."""
         entry = next((entry for entry in self._entries() if entry.campaign == campaign), None)
         if entry is None:
-            raise RefusedError(_unknown(campaign))
+            raise RefusedError(moves.unknown(campaign))
         wanted = (
             sa.select(
                 campaign_versions.c.version, campaign_versions.c.applied_at, campaign_versions.c.applied_by
@@ -280,38 +256,38 @@ class CampaignStore:
         )
         rows = self._database.read(newest).rows()
         if not rows:
-            raise RefusedError(_unknown(campaign))
+            raise RefusedError(moves.unknown(campaign))
         return str(rows[0][0])
 
-    def _own(self, connection: sa.Connection, campaign: str, by: str, at: datetime) -> _Row:
+    def _own(self, connection: sa.Connection, campaign: str, by: str, at: datetime) -> moves.Standing:
         """Lock the row of this campaign; where there is none yet, that of a draft without a version."""
         first = {"campaign": campaign, "version": 0, "state": "draft", "changed_at": at, "changed_by": by}
         connection.execute(self._database.insert(campaigns).values(first).on_conflict_do_nothing())
-        row = _locked(connection, campaign)
-        return row or _Row("draft", 0)
+        row = moves.locked(connection, campaign)
+        return row or moves.Standing("draft", 0)
 
     def _move(self, move: Move, campaign: str, by: str, at: datetime) -> None:
-        sources, target = _MOVES[move]
+        sources, target = moves.MOVES[move]
         with self._database.begin() as connection:
-            row = _locked(connection, campaign)
+            row = moves.locked(connection, campaign)
             if row is None:
-                raise RefusedError(_unknown(campaign))
+                raise RefusedError(moves.unknown(campaign))
             if row.state not in sources:
-                raise RefusedError(_illegal(move, campaign, row.state))
+                raise RefusedError(moves.illegal(move, campaign, row.state))
             started = {}
             if move == "start":
                 started = {"started_at": at}
-                _forget_steps(connection, campaign)
-                _activate(connection, _spec(connection, campaign, row.version), at)
-            _write(connection, campaign, by, at, state=target, **started)
-            waiting = _cancel_pending(connection, campaign, at) if target in ENDED else 0
+                moves.forget_steps(connection, campaign)
+                moves.activate(connection, moves.spec_of(connection, campaign, row.version), at)
+            moves.write(connection, campaign, by, at, state=target, **started)
+            waiting = moves.cancel_pending(connection, campaign, at) if target in ENDED else 0
             detail = {
                 "campaign": campaign,
                 "version": row.version,
                 "before": row.state,
                 "jobs_cancelled": waiting,
             }
-            _record(connection, f"campaign.{move}", by, at, **detail)
+            moves.record(connection, f"campaign.{move}", by, at, **detail)
 
     def _entries(self) -> Sequence[Entry]:
         titled = sa.select(campaigns, campaign_versions.c.spec).join(campaign_versions, _NEWEST)
@@ -333,71 +309,3 @@ class CampaignStore:
         for campaign, step, active_from in self._database.read(sa.select(campaign_steps)).rows():
             found.setdefault(campaign, {})[step] = active_from
         return found
-
-
-def _locked(connection: sa.Connection, campaign: str) -> _Row | None:
-    wanted = sa.select(campaigns.c.state, campaigns.c.version).where(campaigns.c.campaign == campaign)
-    found = connection.execute(wanted.with_for_update()).one_or_none()
-    return _Row(found.state, found.version) if found else None
-
-
-def _digest(connection: sa.Connection, campaign: str, version: int) -> str | None:
-    wanted = sa.select(campaign_versions.c.digest).where(
-        campaign_versions.c.campaign == campaign, campaign_versions.c.version == version
-    )
-    return connection.execute(wanted).scalar_one_or_none()
-
-
-def _spec(connection: sa.Connection, campaign: str, version: int) -> Campaign:
-    wanted = sa.select(campaign_versions.c.spec).where(
-        campaign_versions.c.campaign == campaign, campaign_versions.c.version == version
-    )
-    return Campaign.model_validate_json(connection.execute(wanted).scalar_one())
-
-
-def _write(connection: sa.Connection, campaign: str, by: str, at: datetime, **values: object) -> None:
-    changed = {**values, "changed_at": at, "changed_by": by}
-    connection.execute(sa.update(campaigns).where(campaigns.c.campaign == campaign).values(changed))
-
-
-def _record(connection: sa.Connection, action: str, by: str, at: datetime, **detail: object) -> None:
-    values = {"at": at, "by": by, "action": action, "detail": json.dumps(detail)}
-    connection.execute(sa.insert(audit).values(values))
-
-
-def _activate(connection: sa.Connection, spec: Campaign, at: datetime) -> None:
-    """Let steps not yet known in this life count from `at`; the others keep what they have."""
-    wanted = sa.select(campaign_steps.c.step).where(campaign_steps.c.campaign == spec.id)
-    known = set(connection.execute(wanted).scalars())
-    rows = [
-        {"campaign": spec.id, "step": step.id, "active_from": at}
-        for step in spec.steps
-        if step.id not in known
-    ]
-    if rows:
-        connection.execute(sa.insert(campaign_steps), rows)
-
-
-def _forget_steps(connection: sa.Connection, campaign: str) -> None:
-    connection.execute(sa.delete(campaign_steps).where(campaign_steps.c.campaign == campaign))
-
-
-def _cancel_pending(connection: sa.Connection, campaign: str, at: datetime) -> int:
-    """Cancel what waits, in the transaction of the move: no job of an ended campaign is left over."""
-    own = sa.select(identities.c.id).where(identities.c.campaign == campaign)
-    cancelled = (
-        sa.update(jobs)
-        .where(jobs.c.state == "pending", jobs.c.campaign_id.in_(own))
-        .values(state="cancelled", finished_at=at)
-    )
-    return connection.execute(cancelled).rowcount
-
-
-def _unknown(campaign: str) -> str:
-    return f"no campaign '{campaign}' was ever applied: see 'automation campaign list'"
-
-
-def _illegal(move: Move, campaign: str, state: CampaignState) -> str:
-    allowed = [word for word, (sources, _) in _MOVES.items() if state in sources]
-    again = ["apply it again"] if state in ENDED else []
-    return f"cannot {move} campaign '{campaign}': it is {state}; allowed: {', '.join([*allowed, *again])}"
