@@ -15,8 +15,9 @@ from automation_pipelines.catalogue.types import Column, Type
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger import plans, suppressions
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
-from automation_pipelines.planning import KEY, Plan
+from automation_pipelines.planning import Plan
 
 DATASET = "decisions"
 LOOKS = "decisions_reconstructed"

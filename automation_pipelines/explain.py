@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.model import Reason
-from automation_pipelines.planning import KEY
 
 
 @dataclass(frozen=True, slots=True)

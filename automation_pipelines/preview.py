@@ -13,13 +13,13 @@ import polars as pl
 from automation_pipelines.decisions import LedgerRecord
 from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import RefusedError
+from automation_pipelines.extraction import extract
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import Reason
-from automation_pipelines.planning import KEY, Clock, Plan, Record, needs
+from automation_pipelines.planning import Clock, Plan, Record, needs
 from automation_pipelines.selection import Need, Range, demands, merge
 from automation_pipelines.tick import Frames, Work, decide, find_work, select_audiences
-from automation_pipelines.extraction import extract
-
 
 
 @dataclass

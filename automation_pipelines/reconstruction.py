@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import suppressions
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import identities
-from automation_pipelines.planning import KEY, Clock
+from automation_pipelines.planning import Clock
 from automation_pipelines.preview import Simulated, all_needs, imagine, ticks_from
 from automation_pipelines.selection import midnight
 from automation_pipelines.tick import Frames, Work, find_work

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from automation_pipelines.cli import pipeline
+from automation_pipelines.cli import campaigns, crm, docs, jobs, pipeline, stats
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import AutomationError
 
@@ -17,7 +17,21 @@ def automation(ctx: click.Context) -> None:
     ctx.obj = ctx.obj or Front.open()
 
 
-for command in (pipeline.init, pipeline.tick, pipeline.preview, pipeline.explain):
+for command in (
+    pipeline.init,
+    crm.crm,
+    campaigns.campaign,
+    campaigns.playbooks,
+    pipeline.preview,
+    pipeline.tick,
+    pipeline.deliver,
+    pipeline.explain,
+    jobs.jobs,
+    jobs.dlq,
+    stats.feedback,
+    stats.stats,
+    docs.docs,
+):
     automation.add_command(command)
 
 

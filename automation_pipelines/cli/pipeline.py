@@ -3,14 +3,17 @@
 import os
 import socket
 import uuid
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
 import click
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from automation_pipelines.channels import build_channels
 from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation
 from automation_pipelines.explain import explain as explain_subject
@@ -119,6 +122,24 @@ def _print(one: Explanation) -> None:
         click.echo(f"  job {job['id']}: {job['state']}{why}, {job['attempts']} attempts{ended}")
 
 
-def worker_name() -> str:
-    """Who holds a lease: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after claiming this many jobs.")
+@click.pass_obj
+def deliver(front: Front, *, limit: int | None) -> None:
+    """Send everything that is due now. Any number of these may run at once."""
+    channels = build_channels(front.settings)
+    try:
+        done = deliver_due(
+            front.database,
+            channels,
+            front.installation.campaigns,
+            front.settings,
+            clock=lambda: datetime.now(UTC),
+            owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+            limit=limit,
+        )
+    finally:
+        for channel in channels.values():
+            channel.close()
+    counts = ", ".join(f"{name} {count}" for name, count in asdict(done).items() if count)
+    click.echo(counts or "nothing was due")

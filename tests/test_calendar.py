@@ -1,0 +1,84 @@
+"""Local times as instants, and when a send window opens next."""
+
+import json
+from datetime import date, time, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from automation_pipelines.calendar import instant_of, local_times, next_opening, window_slots
+from automation_pipelines.campaign import Window
+from automation_pipelines.engine import open_engine
+from tests.world import at
+
+TZ_DAYS = Path(__file__).parents[2] / "shared" / "cases" / "tz_days.json"
+OFFICE = Window(days=("mon", "tue", "wed", "thu", "fri"), start="09:00", end="18:00")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "clock", "expected"),
+    [
+        ("Asia/Kathmandu", "2026-03-10", "09:00", "2026-03-10T03:15"),
+        ("America/New_York", "2026-03-08", "02:30", "2026-03-08T07:30"),  # a gap: the offset before it
+        ("America/New_York", "2026-11-01", "01:30", "2026-11-01T05:30"),  # twice: the first
+        ("America/Sao_Paulo", "2018-11-04", "00:00", "2018-11-04T03:00"),  # the day begins at 01:00
+        ("Pacific/Apia", "2011-12-30", "09:00", "2011-12-30T19:00"),  # a day that did not exist
+    ],
+)
+def test_a_local_time_is_one_instant(zone: str, day: str, clock: str, expected: str) -> None:
+    assert instant_of(zone, date.fromisoformat(day), time.fromisoformat(clock)) == at(expected)
+
+
+def test_combinations_not_people_are_converted() -> None:
+    wanted = pl.DataFrame({"zone": ["UTC", "UTC", None], "day": [date(2026, 3, 10)] * 3, "at": ["09:00"] * 3})
+    assert local_times(wanted).rows() == [("UTC", date(2026, 3, 10), "09:00", at("2026-03-10T09:00"))]
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("2026-03-10T12:00", "2026-03-10T12:00"),  # open
+        ("2026-03-10T08:59", "2026-03-10T09:00"),  # too early
+        ("2026-03-10T18:00", "2026-03-11T09:00"),  # the end is not part of it
+        ("2026-03-14T10:00", "2026-03-16T09:00"),  # a Saturday
+    ],
+)
+def test_the_next_opening(moment: str, expected: str) -> None:
+    assert next_opening(OFFICE, "UTC", at(moment)) == at(expected)
+
+
+def test_excluded_days_and_a_zone_of_the_windows_own() -> None:
+    window = OFFICE.model_copy(update={"excluded": (date(2026, 3, 16),), "zone": "Asia/Kathmandu"})
+    assert next_opening(window, "UTC", at("2026-03-14T10:00")) == at("2026-03-17T03:15")
+
+
+def test_every_moment_joins_exactly_the_slot_that_next_opening_names() -> None:
+    start, end = at("2026-03-01T00:00"), at("2026-03-15T00:00")
+    slots = window_slots([(1, OFFICE, "Europe/Berlin")], start, end)
+    for hours in range(0, 14 * 24, 5):
+        moment = start + timedelta(hours=hours, minutes=17)
+        found = slots.filter(pl.col("since") <= moment, moment < pl.col("closes"))
+        assert len(found) == 1
+        assert max(moment, found["opens"][0]) == next_opening(OFFICE, "Europe/Berlin", moment)
+
+
+@pytest.mark.skipif(not TZ_DAYS.exists(), reason="the collection of odd days is not beside this checkout")
+def test_days_of_unusual_length_begin_and_end_where_published() -> None:
+    rows = [row for row in json.loads(TZ_DAYS.read_text())["cases"] if row["start_utc"]]  # one day never was
+    assert len(rows) > 70
+    probes = pl.DataFrame(
+        [
+            (row["tz"], row["date"], instant)
+            for row in rows
+            for instant in (at(row["start_utc"]), at(row["end_utc"]) - timedelta(seconds=1))
+        ],
+        schema={"zone": pl.String, "day": pl.String, "moment": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+    with open_engine() as engine:
+        engine.add(probes=probes)
+        wrong = engine.query("SELECT * FROM probes WHERE CAST(local_date(moment, zone) AS VARCHAR) <> day")
+    assert wrong.is_empty()
+    for row in rows:
+        assert instant_of(row["tz"], date.fromisoformat(row["date"]), time(0)) == at(row["start_utc"]), row

@@ -1,0 +1,52 @@
+"""The files of `sql/`: one portable statement each, its first line saying what a row is."""
+
+import re
+
+import pytest
+import sqlglot
+
+from automation_pipelines.engine import shape
+from automation_pipelines.sqlfiles import SHIPPED
+
+FILES = sorted(SHIPPED.glob("*/*.sql"))
+_SHAPED = {
+    "candidates": {
+        "audience": "a",
+        "table": "audience_a",
+        "anchor": "instant",
+        "grain": "instant",
+        "campaign": 1,
+        "columns_of_days": [(1, "days")],
+        "repeat_column": "days",
+        "whens": [(1, '"x" = $w0_0')],
+        "condition": '"x" = $c_0',
+    }
+}
+
+
+def _statement(path) -> str:
+    text = path.read_text()
+    return shape(text, **_SHAPED[path.stem]) if path.stem in _SHAPED else text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_first_line_says_what_a_row_is(path) -> None:
+    assert re.match(r"-- (One|The|A) ", path.read_text()) or path.parent.name == "actions"
+    assert path.read_text().startswith("-- ")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_it_holds_one_statement_that_transpiles_to_spark(path) -> None:
+    statement = _statement(path)
+    assert len([s for s in sqlglot.parse(statement, dialect="duckdb") if s]) == 1
+    dialect = "spark"
+    (spark,) = sqlglot.transpile(
+        statement, read="duckdb", write=dialect, unsupported_level=sqlglot.ErrorLevel.RAISE
+    )
+    assert sqlglot.parse_one(spark, dialect=dialect)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_value_is_written_into_a_statement_by_jinja(path) -> None:
+    for name in re.findall(r"\{\{\s*(\w+)", path.read_text()):
+        assert name in {"audience", "table", "campaign", "step", "column", "repeat_column", "predicate", "condition"}
