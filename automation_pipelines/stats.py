@@ -8,7 +8,7 @@ Nothing here writes to the ledger.
 
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ import duckdb
 import polars as pl
 
 from automation_pipelines import decisions
-from automation_pipelines.catalogue.statistics import CAMPAIGN_TOTALS, DAILY, SLA_DAILY, STATISTICS, TENANTS
+from automation_pipelines.catalogue.statistics import CAMPAIGN_TOTALS, DAILY, STATISTICS, TENANTS
 from automation_pipelines.catalogue.types import Column, InRange, Statistic
 from automation_pipelines.engine import FRAME_TYPES, SQL_TYPES, Engine, open_engine
 from automation_pipelines.errors import ConfigurationError
@@ -78,14 +78,7 @@ def compute_day(
 ) -> dict[str, pl.DataFrame]:
     """Compute the daily statistics of one UTC day. Without `queries` there is no `sla_daily`."""
     with open_engine() as engine:
-        engine.add(**_inputs(db, files, day))
-        if queries is not None:
-            engine.add(queries=queries.select(_QUERY_COLUMNS))
-        return {
-            statistic.name: run(engine, sqlfiles, statistic, day=day, as_of=as_of)
-            for statistic in DAILY
-            if queries is not None or statistic is not SLA_DAILY
-        }
+        return _compute(engine, sqlfiles, _inputs(db, files, day, queries), day=day, as_of=as_of)
 
 
 def restate(
@@ -100,12 +93,12 @@ def restate(
     """Compute these days afresh and file them in place of what was there; sends nothing, plans nothing."""
     rows: dict[str, int] = {}
     ordered = tuple(sorted(set(days)))
-    for day in ordered:
-        frames = compute_day(db, files, sqlfiles, day, as_of=as_of, queries=queries)
-        for statistic in DAILY:
-            if (frame := frames.get(statistic.name)) is not None:
-                files.replace(dataset(statistic), frame, day=day)
-                rows[statistic.name] = rows.get(statistic.name, 0) + frame.height
+    with open_engine() as engine:
+        for day in ordered:
+            frames = _compute(engine, sqlfiles, _inputs(db, files, day, queries), day=day, as_of=as_of)
+            for name, frame in frames.items():
+                files.replace(dataset(STATISTICS[name]), frame, day=day)
+                rows[name] = rows.get(name, 0) + frame.height
     return Restated(ordered, rows)
 
 
@@ -145,10 +138,24 @@ def run(engine: Engine, sqlfiles: SqlFiles, statistic: Statistic, **values: obje
     return frame.cast({column.name: FRAME_TYPES[column.type] for column in statistic.columns})
 
 
-def _inputs(db: Database, files: FileStore, day: date) -> dict[str, pl.DataFrame]:
+def _compute(
+    engine: Engine, sqlfiles: SqlFiles, inputs: Mapping[str, pl.DataFrame], *, day: date, as_of: datetime
+) -> dict[str, pl.DataFrame]:
+    engine.add(**inputs)
+    return {
+        statistic.name: run(engine, sqlfiles, statistic, day=day, as_of=as_of)
+        for statistic in DAILY
+        if set(statistic.inputs) <= inputs.keys()
+    }
+
+
+def _inputs(
+    db: Database, files: FileStore, day: date, queries: pl.DataFrame | None
+) -> dict[str, pl.DataFrame]:
     lo, hi = _bounds(day)
     held = _held(files, day)
-    return {
+    asked = {} if queries is None else {"queries": queries.select(_QUERY_COLUMNS)}
+    return asked | {
         "ledger": daily.jobs_due(db, lo, hi),
         "events": daily.events_of_jobs_due(db, lo, hi),
         "decisions": held,

@@ -1,6 +1,7 @@
 """Feedback files: nothing is lost, nothing counts twice, and the order of arrival does not matter."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ def test_the_proof_may_come_before_the_doubt(database: Database, inbox: Path) ->
     assert states(database) == {job: "completed"}
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_disorder_duplicates_and_the_cut_into_files_change_nothing(
     database: Database, inbox: Path, data: st.DataObject
@@ -249,6 +250,20 @@ def test_disorder_duplicates_and_the_cut_into_files_change_nothing(
         (1, "email", "hash-3", "", "unsubscribed", NOON + timedelta(minutes=7)),
     }
     assert states(database)[lost] == "completed"
+
+
+def test_two_readers_of_one_directory_count_everything_once(database: Database, inbox: Path) -> None:
+    work = plan(database, *({} for _ in range(40)))
+    told = [event(f"e{n}", "unsubscribed", job) for n, job in enumerate(work)]
+    for number in range(6):
+        drop(inbox, *told[number:], *told[:number], name=f"{number}.jsonl")
+    other = Database(database.engine)
+    with ThreadPoolExecutor(2) as pool:
+        passes = list(pool.map(lambda db: ingest(db, inbox), (database, other)))
+    assert sum(done.events for done in passes) == len(told)
+    assert len(recorded(database)) == len(suppressed(database)) == len(told)
+    assert len(list((inbox / "done").iterdir())) == 6
+    assert list(inbox.glob("*.jsonl")) == []
 
 
 def test_the_number_of_statements_does_not_depend_on_the_number_of_events(

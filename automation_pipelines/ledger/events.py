@@ -70,6 +70,7 @@ def _added(db: Database, staged: sa.TableClause, now: datetime) -> sa.Insert:
         )
         .select_from(staged.outerjoin(jobs, jobs.c.id == staged.c.job_id))
         .where(sa.true())  # SQLite cannot tell a join from ON CONFLICT without it
+        .order_by(staged.c.identity)  # one order for all: two readers of the same events cannot deadlock
     )
     columns = ["identity", "type", "at", "received_at", "job_id", "detail"]
     return db.insert(events).from_select(columns, rows).on_conflict_do_nothing(index_elements=["identity"])
@@ -86,6 +87,7 @@ def _suppressed(db: Database, staged: sa.TableClause) -> sa.Insert:
         )
         .where(staged.c.suppresses.is_not(None), job_payloads.c.address_hash.is_not(None))
         .group_by(*key)
+        .order_by(*key)
     )
     columns = ["tenant_id", "channel", "address_hash", "reason", "topic", "at"]
     insert = db.insert(suppressions).from_select(columns, rows)
