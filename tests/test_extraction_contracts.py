@@ -68,8 +68,8 @@ BREACHES = [
     ),
     (
         "UPDATE quotes SET status = 'won' WHERE id > 11",
-        "quotes.status: 'won' is not one of draft, sent, viewed, accepted, rejected, expired "
-        "in 2 rows (id 12, 13)",
+        ("quotes.status: 'won' is not one of draft, sent, viewed, accepted, rejected, expired "
+        "in 2 rows (id 12, 13)"),
     ),
     (
         "UPDATE customers SET email_opt_out = 2 WHERE id = 1",

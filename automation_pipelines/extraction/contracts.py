@@ -21,6 +21,7 @@ from pyarrow import compute
 from automation_pipelines.catalogue.types import Column, Format, Source, Type
 
 _KEYS = 5
+_EXAMPLES = 3
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 _CALLED = {
@@ -81,7 +82,8 @@ class Reading:
 
     def violation(self, column: Column, problem: str, bad: pl.Series, *, warn: bool = False) -> Violation:
         """A violation by the rows where `bad` is true."""
-        keys = self.frame.lazy().filter(bad).select("id_text").head(_KEYS).collect()["id_text"]
+        shortest = (pl.col("id_text").str.len_chars(), pl.col("id_text"))
+        keys = self.frame.filter(bad).select("id_text").sort(*shortest)["id_text"].head(_KEYS)
         severity = Severity.WARNING if warn else Severity.ERROR
         texts = tuple("(null)" if key is None else str(key) for key in keys)
         return Violation(self.source.name, column.name, problem, self.path, int(bad.sum()), texts, severity)
@@ -133,7 +135,7 @@ def _unfit(reading: Reading, column: Column) -> list[Violation]:
 def _examples(column: Column, raw: pa.ChunkedArray, bad: pl.Series) -> str:
     if column.personal:
         return ""
-    values = raw.filter(bad.to_arrow()).slice(0, 1000).unique().slice(0, 3).to_pylist()
+    values = pl.Series(raw).filter(bad).unique().sort().head(_EXAMPLES)
     return f": {', '.join(repr(value) for value in values)}"
 
 
@@ -157,7 +159,7 @@ def _refused(reading: Reading, column: Column) -> list[Violation]:
     wrong = sorted(value for value in series.drop_nulls().unique() if not _allowed(column, value))
     if not wrong:
         return []
-    shown = "" if column.personal else f"{', '.join(repr(value) for value in wrong[:3])} "
+    shown = "" if column.personal else f"{', '.join(repr(value) for value in wrong[:_EXAMPLES])} "
     problem = f"{shown}{'is' if len(wrong) == 1 else 'are'} not {_expected(column)}"
     return [reading.violation(column, problem, series.is_in(wrong).fill_null(value=False))]
 
