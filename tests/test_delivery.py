@@ -1,0 +1,392 @@
+"""Delivery against real channels and ledgers; workers are real processes, killed for real."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from mailbox import Maildir
+from pathlib import Path
+
+import pytest
+
+from automation_pipelines.channels.email import EmailChannel
+from automation_pipelines.channels.maildir import MaildirChannel
+from automation_pipelines.delivery import Delivered
+from automation_pipelines.ledger import jobs as ledger
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.suppressions import Suppression, add, address_hash
+from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent
+from automation_pipelines.settings import Settings
+from tests.conformance.posts import CrmPost
+from tests.mailroom import NOON, PROFILE, Mailroom
+from tests.mailserver import Behaviour, mail_server
+
+LEASE = timedelta(seconds=300)
+
+
+class Told:
+    """A channel that answers as it is told and remembers what it got."""
+
+    name = "email"
+    repeatable = False
+
+    def __init__(self, answer: Callable[[Handoff], Outcome | None] = lambda _: Sent()) -> None:
+        self.answer = answer
+        self.got: list[Handoff] = []
+
+    def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
+        self.got += handoffs
+        return [self.answer(handoff) for handoff in handoffs]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an installation with nothing set."""
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def room(database: Database, settings: Settings) -> Mailroom:
+    """A ledger with a running campaign."""
+    made = Mailroom(database, settings)
+    made.apply()
+    return made
+
+
+# --- what becomes of a job
+
+
+def test_due_jobs_are_rendered_sent_and_completed(room: Mailroom, tmp_path: Path) -> None:
+    room.plan(3)
+    assert room.deliver({"email": MaildirChannel(tmp_path / "out")}) == Delivered(completed=3)
+    subjects = sorted(message["Subject"] for message in Maildir(tmp_path / "out"))
+    assert subjects == ["Hello Kim 1", "Hello Kim 2", "Hello Kim 3"]
+    assert room.states() == ["completed"] * 3
+    assert room.deliver({"email": MaildirChannel(tmp_path / "out")}) == Delivered()
+
+
+def test_what_is_not_due_stays(room: Mailroom) -> None:
+    room.plan(1, due_at=NOON + timedelta(minutes=1))
+    assert room.deliver({"email": Told()}) == Delivered()
+    assert room.deliver({"email": Told()}, NOON + timedelta(minutes=1)) == Delivered(completed=1)
+
+
+def test_a_limit_is_kept(room: Mailroom) -> None:
+    room.plan(5)
+    assert room.deliver({"email": Told()}, limit=3) == Delivered(completed=3)
+
+
+def test_jobs_of_channels_that_are_not_there_stay(room: Mailroom) -> None:
+    room.plan(1, step="level")
+    assert room.deliver({"email": Told()}) == Delivered()
+    assert room.states() == ["pending"]
+
+
+def test_a_rejected_job_is_dead_with_its_error(room: Mailroom) -> None:
+    [job] = room.plan(1)
+    assert room.deliver({"email": Told(lambda _: Reject("550 no"))}) == Delivered(dead=1)
+    assert room.jobs()[job]["error"] == "550 no"
+
+
+def test_a_temporary_failure_is_retried_three_times_with_growing_delays(room: Mailroom) -> None:
+    [job] = room.plan(1, expires_at=NOON + timedelta(days=9))
+    failing = Told(lambda _: Retry("451 later"))
+    at, delays = NOON, []
+    for _ in range(3):
+        assert room.deliver({"email": failing}, at) == Delivered(delayed=1)
+        assert room.deliver({"email": failing}, at) == Delivered()
+        delays.append((room.available(job) - at) / timedelta(minutes=1))
+        at = room.available(job)
+    assert [round(delay / 5.25) for delay in delays] == [1, 2, 4]
+    assert room.deliver({"email": failing}, at) == Delivered(dead=1)
+    assert room.jobs()[job]["error"] == "451 later (no success in 4 attempts)"
+    assert room.jobs()[job]["attempts"] == 4
+    assert len({handoff.identity for handoff in failing.got}) == 1
+
+
+def test_a_retry_after_the_expiry_is_not_waited_for(room: Mailroom) -> None:
+    [job] = room.plan(1, expires_at=NOON + timedelta(minutes=4))
+    assert room.deliver({"email": Told(lambda _: Retry("451 later"))}) == Delivered(dead=1)
+    assert "would expire" in room.jobs()[job]["error"]
+
+
+def test_a_message_that_cannot_be_made_is_dead_and_the_others_go(room: Mailroom) -> None:
+    [bad] = room.plan(1, variables='{"recipient": {"name": "Kim"}}')
+    [broken] = room.plan(1, variables="{")
+    [nobody] = room.plan(1, address="nobody")
+    [other] = room.plan(1, campaign_version=7)
+    [good] = room.plan(1)
+    channel = Told()
+    assert room.deliver({"email": channel}) == Delivered(completed=1, dead=4)
+    jobs = room.jobs()
+    assert "'word' is undefined" in jobs[bad]["error"]
+    assert "JSONDecodeError" in jobs[broken]["error"]
+    assert "address cannot be used" in jobs[nobody]["error"]
+    assert "no version 7" in jobs[other]["error"]
+    assert [handoff.job_id for handoff in channel.got] == [good]
+    assert jobs[bad]["attempts"] == 0
+
+
+def test_a_job_renders_the_version_it_was_planned_with(room: Mailroom) -> None:
+    room.plan(1)
+    room.apply(title="Letters, renamed", steps=[{"id": "other", "channel": "email", "template": "letter"}])
+    assert room.deliver({"email": Told()}) == Delivered(completed=1)
+
+
+# --- what is asked again just before hand-off
+
+
+def test_expired_jobs_are_skipped(room: Mailroom) -> None:
+    [job] = room.plan(1)
+    channel = Told()
+    assert room.deliver({"email": channel}, NOON + timedelta(days=1)) == Delivered(skipped=1)
+    assert (room.jobs()[job]["state"], room.jobs()[job]["reason"]) == ("skipped", "expired")
+    assert channel.got == []
+
+
+@pytest.mark.parametrize(
+    ("purpose", "reason", "topic", "state"),
+    [
+        ("marketing", "unsubscribed", "", "skipped"),
+        ("marketing", "complained", "general", "skipped"),
+        ("marketing", "unsubscribed", "other-topic", "completed"),
+        ("transactional", "unsubscribed", "", "completed"),
+        ("transactional", "bounced", "", "skipped"),
+        ("internal", "manual", "", "skipped"),
+    ],
+)
+def test_an_address_suppressed_since_planning_is_not_written_to(
+    room: Mailroom, purpose: str, reason: str, topic: str, state: str
+) -> None:
+    room.purpose = purpose
+    room.plan(1)
+    hashed = address_hash(room.database.salt, "email", "KIM1@mail.example.com ")
+    add(room.database, [Suppression(1, "email", hashed, reason, NOON, topic=topic)])
+    room.deliver({"email": Told()})
+    assert room.states() == [state]
+
+
+def test_a_paused_campaign_waits_and_an_ended_one_is_over(room: Mailroom) -> None:
+    room.plan(2)
+    room.campaigns.pause("letters", "t", NOON)
+    assert room.deliver({"email": Told()}) == Delivered()
+    room.campaigns.resume("letters", "t", NOON)
+    room.campaigns.delete("letters", "t", NOON)
+    assert room.deliver({"email": Told()}) == Delivered()
+    assert room.states() == ["cancelled"] * 2
+
+
+@pytest.mark.parametrize(
+    ("move", "result"), [("pause", Delivered(released=1)), ("delete", Delivered(cancelled=1))]
+)
+def test_a_campaign_stopped_while_its_job_was_claimed_sends_nothing(
+    room: Mailroom, monkeypatch: pytest.MonkeyPatch, move: str, result: Delivered
+) -> None:
+    room.plan(1)
+    claim = ledger.claim
+
+    def claim_then_stop(*args: object, **options: object) -> object:
+        claimed = claim(*args, **options)  # type: ignore[arg-type]
+        if claimed:
+            getattr(room.campaigns, move)("letters", "t", NOON)
+        return claimed
+
+    monkeypatch.setattr(ledger, "claim", claim_then_stop)
+    channel = Told()
+    assert room.deliver({"email": channel}) == result
+    assert channel.got == []
+
+
+def test_nothing_is_sent_for_a_tenant_that_was_switched_off(
+    room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROFILE, "active", False)
+    room.plan(1)
+    assert room.deliver({"email": Told()}) == Delivered(moved=1)
+    assert room.deliver({"email": Told()}, NOON + timedelta(days=1)) == Delivered(skipped=1)
+
+
+def window(**hours: object) -> dict[str, object]:
+    """A campaign's window on working days."""
+    return {"window": {"days": ["mon", "tue", "wed", "thu", "fri"], **hours}}
+
+
+def test_a_shut_window_moves_a_job_to_the_next_opening(room: Mailroom) -> None:
+    room.apply(**window(start="09:00", end="11:00"))
+    [job] = room.plan(1, campaign_version=2)
+    assert room.deliver({"email": Told()}) == Delivered(moved=1)
+    opening = datetime.fromisoformat("2026-03-05T09:00+00:00")
+    assert room.available(job) == opening
+    assert room.deliver({"email": Told()}, opening) == Delivered(completed=1)
+
+
+def test_a_job_that_expires_before_the_window_opens_is_skipped(room: Mailroom) -> None:
+    room.apply(**window(start="09:00", end="11:00"))
+    room.plan(1, campaign_version=2, expires_at=datetime.fromisoformat("2026-03-05T09:00+00:00"))
+    assert room.deliver({"email": Told()}) == Delivered(skipped=1)
+
+
+def test_windows_are_in_the_tenants_zone(room: Mailroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILE, "time_zone", "Asia/Kathmandu")  # noon UTC is 17:45 there
+    room.apply(**window(start="09:00", end="17:30"))
+    [job] = room.plan(1, campaign_version=2)
+    assert room.deliver({"email": Told()}) == Delivered(moved=1)
+    assert room.available(job) == datetime.fromisoformat("2026-03-05T09:00+05:45")
+
+
+# --- workers that die, and answers that never come
+
+
+def test_an_answer_that_never_came_is_left_to_the_end_of_the_lease(room: Mailroom) -> None:
+    room.settings = Settings(home=room.settings.home, lease_seconds=1)
+    [job] = room.plan(1)
+    assert room.deliver({"email": Told(lambda _: None)}) == Delivered(unanswered=1)
+    assert room.jobs()[job]["state"] == "processing"
+    assert rescued(room, {"email": Told()}) == Delivered(unknown=1)
+
+
+def rescued(room: Mailroom, channels: dict[str, Told | EmailChannel | MaildirChannel]) -> Delivered:
+    """Deliver once the leases of a dead worker have ended, whoever's clock counts."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        done = room.deliver(channels, NOON + timedelta(seconds=2), owner="successor")  # type: ignore[arg-type]
+        if done.returned or done.unknown:
+            return done
+        time.sleep(0.1)
+    pytest.fail("the leases never ended")
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def behaviour() -> Behaviour:
+    """What the mail server does."""
+    return Behaviour()
+
+
+@pytest.fixture
+def served(room: Mailroom, behaviour: Behaviour) -> Iterator[Mailroom]:
+    """The same over a real mail server, with short leases."""
+    with mail_server(behaviour) as port:
+        room.settings = Settings(
+            home=room.settings.home,
+            database_url=room.database.engine.url.render_as_string(hide_password=False),
+            smtp_url=f"smtp://127.0.0.1:{port}?tls=none",
+            lease_seconds=1,
+            claim_batch=40,
+        )
+        yield room
+
+
+def channel_of(room: Mailroom) -> dict[str, Told | EmailChannel | MaildirChannel]:
+    """A channel to the room's mail server."""
+    assert room.settings.smtp_url is not None
+    return {"email": EmailChannel(room.settings.smtp_url.get_secret_value())}
+
+
+def test_a_worker_killed_before_hand_off_loses_nothing_and_repeats_nothing(
+    served: Mailroom, behaviour: Behaviour
+) -> None:
+    ids = served.plan(10)
+    worker = served.process(hang="start_handoff")
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "hanging\n"
+    worker.kill()
+    worker.wait()
+    assert behaviour.jobs == {}
+    assert rescued(served, channel_of(served)) == Delivered(completed=10, returned=10)
+    assert behaviour.jobs == {str(job): 1 for job in ids}
+
+
+@pytest.mark.parametrize(("purpose", "times"), [("marketing", 1), ("transactional", 2), ("internal", 2)])
+def test_a_worker_killed_before_the_answer_repeats_by_purpose_under_the_same_id(
+    served: Mailroom, behaviour: Behaviour, purpose: str, times: int
+) -> None:
+    served.purpose = purpose
+    behaviour.slow_answer = 60
+    ids = served.plan(5)
+    worker = served.process()
+    wait_for(lambda: len(behaviour.log) == 5)
+    worker.kill()
+    worker.wait()
+    behaviour.slow_answer = 0
+    done = rescued(served, channel_of(served))
+    assert done == (Delivered(unknown=5) if purpose == "marketing" else Delivered(completed=5, returned=5))
+    assert behaviour.jobs == {str(job): times for job in ids}
+    assert len({message["Message-ID"] for message in behaviour.log}) == 5
+    assert set(served.states()) == {"unknown" if purpose == "marketing" else "completed"}
+
+
+def test_a_worker_killed_before_settling_leaves_no_second_copy_in_a_maildir(
+    served: Mailroom,
+) -> None:
+    served.settings = served.settings.model_copy(update={"smtp_url": None})
+    served.plan(10)
+    worker = served.process(hang="settle")
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "hanging\n"
+    worker.kill()
+    worker.wait()
+    assert len(Maildir(served.settings.outbox)) == 10
+    done = rescued(served, {"email": MaildirChannel(served.settings.outbox)})
+    assert done == Delivered(completed=10, returned=10)
+    assert len(Maildir(served.settings.outbox)) == 10
+
+
+def test_a_worker_killed_between_the_crms_commit_and_settling_changes_nothing_on_repeat(
+    served: Mailroom, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "automation.db").touch()
+    post = CrmPost(database_url, tmp_path / "own")
+    served.settings = served.settings.model_copy(
+        update={"sql_dir": tmp_path / "own", "crm_url": type(served.settings.smtp_url)(database_url)}
+    )
+    served.plan(4, step="level")
+    worker = served.process(hang="settle")
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "hanging\n"
+    worker.kill()
+    worker.wait()
+    assert post.level() == 4
+    assert served.states() == ["processing"] * 4
+    assert rescued(served, {"crm": post.channel}) == Delivered(completed=4, returned=4)  # type: ignore[dict-item]
+    assert post.level() == 4
+    post.channel.close()
+
+
+def test_two_workers_over_one_ledger_send_each_job_once(served: Mailroom, behaviour: Behaviour) -> None:
+    served.settings = served.settings.model_copy(update={"lease_seconds": 60})
+    ids = served.plan(400)
+    workers = [served.process() for _ in range(2)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    assert behaviour.jobs == {str(job): 1 for job in ids}
+    assert set(served.states()) == {"completed"}
+
+
+def test_a_slow_server_does_not_cost_the_lease(served: Mailroom, behaviour: Behaviour) -> None:
+    served.settings = served.settings.model_copy(update={"lease_seconds": 3})
+    behaviour.slow_answer = 6
+    served.plan(1)
+    worker = served.process()
+    wait_for(lambda: behaviour.log)
+    time.sleep(4)
+    assert served.deliver({"email": Told()}, NOON, owner="other") == Delivered()
+    assert worker.wait(60) == 0
+    assert served.states() == ["completed"]
+    assert len(behaviour.log) == 1
+
+
+def test_a_worker_told_to_stop_gives_back_what_it_has_not_handed_off(room: Mailroom) -> None:
+    room.plan(100)
+    channel = Told()
+    done = room.deliver({"email": channel}, stop=lambda: len(channel.got) >= 32)
+    assert done == Delivered(completed=32, released=68)
+    assert room.deliver({"email": Told()}) == Delivered(completed=68)
