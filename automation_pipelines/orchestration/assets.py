@@ -10,8 +10,8 @@ import polars as pl
 
 from automation_pipelines import decisions, reconstruction
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
 from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
 from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import LockedError
 from automation_pipelines.installation import Installation
@@ -20,7 +20,14 @@ from automation_pipelines.orchestration.checks import broken_contracts, contract
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation, Release
 from automation_pipelines.orchestration.runs import RunFiles, Scope, begin, files_of, too_far
-from automation_pipelines.tick import Frames, TickResult, Work, plan_and_commit, read_sources, select_audiences
+from automation_pipelines.tick import (
+    Frames,
+    TickResult,
+    Work,
+    plan_and_commit,
+    read_sources,
+    select_audiences,
+)
 
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 

@@ -26,7 +26,7 @@ def counted(frame: pl.DataFrame, columns: Iterable[Column]) -> Metadata:
 def preview(frame: pl.DataFrame, columns: Iterable[Column]) -> dg.MetadataValue:
     """The first rows. Columns the catalogue does not describe are left out, personal ones masked."""
     known = {column.name: column for column in columns if column.name in frame.columns}
-    rows = frame.head(PREVIEW_ROWS).select(known).iter_rows(named=True)
+    rows = frame.head(PREVIEW_ROWS).select(list(known)).iter_rows(named=True)
     return _table(
         {name: MASK if known[name].personal and value is not None else value for name, value in row.items()}
         for row in rows

@@ -76,7 +76,7 @@ def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
 
 
 def _feedback(spec: dg.AssetSpec) -> dg.AssetsDefinition:
-    @dg.multi_asset(name="feedback", specs=[spec])
+    @dg.multi_asset(name="feedback_events", specs=[spec])
     def ingest(automation: dg.ResourceParam[Automation]) -> Result:
         """Read the files providers left."""
         installation = automation.installation

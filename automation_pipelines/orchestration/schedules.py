@@ -11,7 +11,6 @@ import dagster as dg
 
 from automation_pipelines.errors import AutomationError
 from automation_pipelines.ledger import daily
-from automation_pipelines.orchestration import specs
 from automation_pipelines.orchestration.jobs import DAILY, RELEASED, TICK
 from automation_pipelines.orchestration.resources import Automation
 from automation_pipelines.tick import find_work

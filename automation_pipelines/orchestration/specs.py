@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import dagster as dg
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
 from automation_pipelines.catalogue.types import Anchor, Audience, Column, Source, Statistic, Type
+from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
 from automation_pipelines.selection import SUBJECT_COLUMNS
 
 FIRST_DAY = "2024-01-01"
