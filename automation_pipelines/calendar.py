@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from automation_pipelines.campaign import WEEKDAYS, Window
-from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.catalogue.types import Type
+from automation_pipelines.engine import FRAME_TYPES
 
 _DAY = timedelta(days=1)
 
@@ -79,8 +79,8 @@ def window_slots(windows: Iterable[tuple[int, Window, str]], start: datetime, en
         for number, window, zone in windows
         for since, opens, closes in _tiled(openings(window, zone, start, end + window.longest_wait), start)
     ]
-    instant = FRAME_TYPES[Type.INSTANT]
-    schema = {"window_id": pl.Int64, "zone": pl.String, "since": instant, "opens": instant, "closes": instant}
+    instants = dict.fromkeys(("since", "opens", "closes"), FRAME_TYPES[Type.INSTANT])
+    schema = pl.Schema({"window_id": pl.Int64(), "zone": pl.String(), **instants})
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

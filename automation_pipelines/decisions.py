@@ -68,10 +68,11 @@ class LedgerRecord:
         return pl.concat(parts)
 
     def _settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        bounds = candidates.select(lo=pl.col("occurrence").min(), hi=pl.col("occurrence").max()).row(0)
+        if None in bounds:
+            return candidates.select(KEY)
         campaigns = candidates["campaign_id"].unique().to_list()
-        lo, hi = candidates["occurrence"].min(), candidates["occurrence"].max()
-        found = plans.settled(self.database, campaigns, lo if campaigns else 0, hi if campaigns else 0)
-        return found.select(KEY)
+        return plans.settled(self.database, campaigns, *bounds).select(KEY)
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
@@ -118,7 +119,9 @@ def _publish(
 ) -> int:
     instant = pl.Datetime("us", "UTC")
     stamped = rows.with_columns(
-        pl.lit(run_id).alias("run_id"), pl.lit(mode).alias("mode"), pl.lit(as_of, dtype=instant).alias("as_of")
+        pl.lit(run_id).alias("run_id"),
+        pl.lit(mode).alias("mode"),
+        pl.lit(as_of, dtype=instant).alias("as_of"),
     ).select(column.name for column in COLUMNS)
     for (day,), part in stamped.group_by(pl.col("due_at").dt.date().alias("day")):
         assert isinstance(day, date)  # noqa: S101 - the grouping column is a date

@@ -63,8 +63,12 @@ class Engine:
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run one statement with bound `$name` values and return its rows. Instants come back as UTC."""
-        result = self.connection.sql(statement, params=dict(parameters or {})).pl()
-        instants = [name for name, dtype in result.schema.items() if isinstance(dtype, pl.Datetime) and dtype.time_zone]
+        result: pl.DataFrame = self.connection.sql(statement, params=dict(parameters or {})).pl()
+        instants = [
+            name
+            for name, dtype in result.schema.items()
+            if isinstance(dtype, pl.Datetime) and dtype.time_zone
+        ]
         return result.with_columns(pl.col(instants).dt.convert_time_zone("UTC")) if instants else result
 
     def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> None:

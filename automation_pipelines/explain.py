@@ -59,14 +59,21 @@ def explain(
 def _explanation(installation: Installation, history: pl.DataFrame) -> Explanation:
     newest = history.row(-1, named=True)
     earlier = tuple(
-        f"{as_of:%Y-%m-%d %H:%M} {reason}" for as_of, reason in history[:-1].select("as_of", "reason").iter_rows()
+        f"{as_of:%Y-%m-%d %H:%M} {reason}"
+        for as_of, reason in history[:-1].select("as_of", "reason").iter_rows()
     )
     return Explanation(newest, tuple(_gates(newest)), earlier, _job(installation, newest))
 
 
 def _job(installation: Installation, decision: dict[str, Any]) -> dict[str, Any] | None:
     wanted = sa.select(
-        jobs.c.id, jobs.c.state, jobs.c.reason, jobs.c.attempts, jobs.c.available_at, jobs.c.finished_at, jobs.c.provider_id
+        jobs.c.id,
+        jobs.c.state,
+        jobs.c.reason,
+        jobs.c.attempts,
+        jobs.c.available_at,
+        jobs.c.finished_at,
+        jobs.c.provider_id,
     ).where(*(jobs.c[name] == decision[name] for name in KEY))
     found = installation.database.read(wanted)
     return found.row(0, named=True) if len(found) else None
@@ -75,7 +82,9 @@ def _job(installation: Installation, decision: dict[str, Any]) -> dict[str, Any]
 def _gates(decision: dict[str, Any]) -> Iterator[Gate]:
     values = json.loads(decision["values"])
     if "judged_at" not in values:
-        yield Gate(decision["reason"], None, "restored from the ledger after a crash; the gates' values were lost")
+        yield Gate(
+            decision["reason"], None, "restored from the ledger after a crash; the gates' values were lost"
+        )
         return
     decided = decision["reason"]
     open_ = True

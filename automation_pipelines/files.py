@@ -52,7 +52,9 @@ class FileStore:
         paths = self.paths(dataset, days)
         if not paths:
             return pl.DataFrame()
-        return pl.concat((pl.read_parquet(path, hive_partitioning=False) for path in paths), how="diagonal_relaxed")
+        return pl.concat(
+            (pl.read_parquet(path, hive_partitioning=False) for path in paths), how="diagonal_relaxed"
+        )
 
     def days(self, dataset: str) -> list[date]:
         """The days that have files, sorted."""

@@ -5,7 +5,7 @@ the statements run in order. Nothing is written: `tick` commits what comes out, 
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -33,30 +33,32 @@ _INSTANT = FRAME_TYPES[Type.INSTANT]
 
 _STATEMENTS = ("recipients", "addressed", "days")
 
-_DECISIONS = {
-    "occurrence": pl.Int64,
-    "tenant_id": pl.Int64,
-    "campaign_id": pl.Int64,
-    "campaign": pl.String,
-    "step_id": pl.Int64,
-    "step": pl.String,
-    "subject_id": pl.Int64,
-    "subject_text": pl.String,
-    "recipient_id": pl.Int64,
-    "channel": pl.String,
-    "purpose": pl.String,
-    "campaign_version": pl.Int64,
-    "priority": pl.Int64,
-    "due_at": _INSTANT,
-    "expires_at": _INSTANT,
-    "customer_id": pl.Int64,
-    "address": pl.String,
-    "address_hash": pl.String,
-    "variables": pl.String,
-    "reason": pl.String,
-    "held_by": pl.String,
-    "values": pl.String,
-}
+_DECISIONS = pl.Schema(
+    {
+        "occurrence": pl.Int64(),
+        "tenant_id": pl.Int64(),
+        "campaign_id": pl.Int64(),
+        "campaign": pl.String(),
+        "step_id": pl.Int64(),
+        "step": pl.String(),
+        "subject_id": pl.Int64(),
+        "subject_text": pl.String(),
+        "recipient_id": pl.Int64(),
+        "channel": pl.String(),
+        "purpose": pl.String(),
+        "campaign_version": pl.Int64(),
+        "priority": pl.Int64(),
+        "due_at": _INSTANT,
+        "expires_at": _INSTANT,
+        "customer_id": pl.Int64(),
+        "address": pl.String(),
+        "address_hash": pl.String(),
+        "variables": pl.String(),
+        "reason": pl.String(),
+        "held_by": pl.String(),
+        "values": pl.String(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +178,7 @@ def _anchor_ranges(
             yield (since - offset - 2 * _DAY if since else None, to - offset + 2 * _DAY)
 
 
-def _nominal_from(
-    active: ActiveCampaign, step: Step, due_from: datetime, wait: timedelta
-) -> datetime | None:
+def _nominal_from(active: ActiveCampaign, step: Step, due_from: datetime, wait: timedelta) -> datetime | None:
     """From when on the nominal instants of `step` matter; `None`: from ever."""
     since = max(due_from - wait, EARLIEST)
     starts = active.active_from[step.id]
@@ -255,35 +255,37 @@ def _small_tables(
     }
 
 
-_STEPS = {
-    "campaign_id": pl.Int64,
-    "campaign": pl.String,
-    "step_id": pl.Int64,
-    "step": pl.String,
-    "version": pl.Int64,
-    "purpose": pl.String,
-    "topic": pl.String,
-    "channel": pl.String,
-    "action": pl.Boolean,
-    "lane": pl.String,
-    "days": pl.Int32,
-    "minutes": pl.Int64,
-    "before": pl.Boolean,
-    "clock": pl.String,
-    "zone": pl.String,
-    "window_id": pl.Int64,
-    "window_zone": pl.String,
-    "priority": pl.Int64,
-    "lateness_minutes": pl.Int64,
-    "late_all": pl.Boolean,
-    "active_from": _INSTANT,
-    "backlog_from": _INSTANT,
-    "paused": pl.Boolean,
-    "valid_from": _INSTANT,
-    "valid_until": _INSTANT,
-    "due_from": _INSTANT,
-    "due_to": _INSTANT,
-}
+_STEPS = pl.Schema(
+    {
+        "campaign_id": pl.Int64(),
+        "campaign": pl.String(),
+        "step_id": pl.Int64(),
+        "step": pl.String(),
+        "version": pl.Int64(),
+        "purpose": pl.String(),
+        "topic": pl.String(),
+        "channel": pl.String(),
+        "action": pl.Boolean(),
+        "lane": pl.String(),
+        "days": pl.Int32(),
+        "minutes": pl.Int64(),
+        "before": pl.Boolean(),
+        "clock": pl.String(),
+        "zone": pl.String(),
+        "window_id": pl.Int64(),
+        "window_zone": pl.String(),
+        "priority": pl.Int64(),
+        "lateness_minutes": pl.Int64(),
+        "late_all": pl.Boolean(),
+        "active_from": _INSTANT,
+        "backlog_from": _INSTANT,
+        "paused": pl.Boolean(),
+        "valid_from": _INSTANT,
+        "valid_until": _INSTANT,
+        "due_from": _INSTANT,
+        "due_to": _INSTANT,
+    }
+)
 
 
 def _step_row(
@@ -394,9 +396,7 @@ def _condition_types(audience: Audience) -> dict[str, Type]:
     return {column.name: column.type for column in audience.columns}
 
 
-def _fall_due(
-    engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampaign], clock: Clock
-) -> None:
+def _fall_due(engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampaign], clock: Clock) -> None:
     """Keep table `due`: the moments of the window, moved to where their send window is open."""
     days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM days_of WHERE {day} IS NOT NULL"
     wanted = engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
@@ -435,7 +435,7 @@ def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl
         "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes)) OVER () AS since "
         "FROM moments WHERE repeat_minutes IS NOT NULL"
     )
-    since = repeats["since"].min() if len(repeats) else clock.as_of
+    since: datetime = repeats.item(0, "since") if len(repeats) else clock.as_of
     engine.add(
         suppressions=record.suppressions(clock.as_of),
         recent=record.recently_planned(repeats["step_id"].to_list(), since),
@@ -462,13 +462,17 @@ def _with_variables(engine: Engine, decided: pl.DataFrame) -> pl.DataFrame:
         engine.query(_variables_statement(AUDIENCES[name]), {"audience": name})
         for name in planned["audience"].unique().sort()
     ]
-    variables = pl.concat(parts) if parts else pl.DataFrame(schema={"moment_id": pl.Int64, "variables": pl.String})
+    variables = (
+        pl.concat(parts) if parts else pl.DataFrame(schema={"moment_id": pl.Int64, "variables": pl.String})
+    )
     whole = decided.join(variables, on="moment_id", how="left", maintain_order="left")
     return whole.select([pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items()])
 
 
 def _variables_statement(audience: Audience) -> str:
-    columns = "".join(f', "{column.name}" := {_json_value(column.name, column.type)}' for column in audience.columns)
+    columns = "".join(
+        f', "{column.name}" := {_json_value(column.name, column.type)}' for column in audience.columns
+    )
     recipient = (
         "recipient := struct_pack(name := p.recipient_name, first_name := p.recipient_first_name, "
         "email := p.address)"
@@ -491,5 +495,3 @@ def profiles(tenants: pl.DataFrame) -> pl.DataFrame:
     names = [column.name for column in SOURCES["tenants"].columns]
     rows = [(row["id"], json.dumps(row)) for row in tenants.select(names).iter_rows(named=True)]
     return pl.DataFrame(rows, schema={"tenant_id": pl.Int64, "profile": pl.String}, orient="row")
-
-

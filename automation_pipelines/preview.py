@@ -30,12 +30,15 @@ class Simulated:
     plans: list[Plan] = field(default_factory=list)
 
     def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """See `planning.Record`."""
         return self.real.identify(pairs)
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
         return pl.concat([self.real.settled(candidates), *(plan.settled.select(KEY) for plan in self.plans)])
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
         columns = ["step_id", "tenant_id", "subject_id", "due_at"]
         planned = pl.col("reason") == str(Reason.PLANNED)
         recent = pl.col("step_id").is_in(list(step_ids)) & (pl.col("due_at") >= since)
@@ -43,15 +46,18 @@ class Simulated:
         return pl.concat([self.real.recently_planned(step_ids, since).select(columns), *imagined])
 
     def suppressions(self, at: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
         return self.real.suppressions(at)
 
     def held(self, moments: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
         imagined = [plan.rows.select(*KEY, "reason") for plan in self.plans]
         newest = pl.concat([self.real.held(moments), *imagined]).unique(KEY, keep="last", maintain_order=True)
         return newest.join(moments.select(KEY), on=list(KEY), how="semi")
 
     @property
     def salt(self) -> str:
+        """See `planning.Record`."""
         return self.real.salt
 
 
@@ -70,7 +76,9 @@ def preview(installation: Installation, *, since: datetime, until: datetime) -> 
     record.plans.extend(imagine(installation, first, clocks, frames, record))
     rows = pl.concat([plan.rows for plan in record.plans])
     newest = rows.unique(KEY, keep="last", maintain_order=True)
-    return newest.filter(pl.col("due_at") <= until).sort("due_at", "campaign", "step", "subject_id", "recipient_id")
+    return newest.filter(pl.col("due_at") <= until).sort(
+        "due_at", "campaign", "step", "subject_id", "recipient_id"
+    )
 
 
 def ticks_from(first: Clock, until: datetime) -> Iterator[Clock]:

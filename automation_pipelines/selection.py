@@ -74,9 +74,7 @@ def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
     return tuple(merged)
 
 
-def select(
-    engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap_day: str
-) -> tuple[str, int]:
+def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap_day: str) -> tuple[str, int]:
     """Run one audience over the frames in `engine` and keep it there; returns its table and row count.
 
     The table has `SUBJECT_COLUMNS`, `anchor` (unless a segment), the declared columns, and `row_id`.

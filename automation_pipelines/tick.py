@@ -89,7 +89,11 @@ def select_audiences(
 
 
 def decide(
-    installation: Installation, engine: Engine, campaigns: Sequence[ActiveCampaign], clock: Clock, record: Record
+    installation: Installation,
+    engine: Engine,
+    campaigns: Sequence[ActiveCampaign],
+    clock: Clock,
+    record: Record,
 ) -> Plan:
     """Decide over the audiences in `engine`; writes nothing."""
     return plan(engine, installation.sqlfiles, campaigns, record, clock)
@@ -108,7 +112,12 @@ def commit(
         planned_to=clock.ahead,
         moments=len(made.rows),
     )
-    written = plans.write_plan(installation.database, tick, made.settled.with_columns(variant=pl.lit(None, pl.Int64)), profiles(tenants))
+    written = plans.write_plan(
+        installation.database,
+        tick,
+        made.settled.with_columns(variant=pl.lit(None, pl.Int64)),
+        profiles(tenants),
+    )
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
     plans.mark_published(installation.database, written.tick_id)
     return TickResult(run_id, made, written.planned, written.settled, appended)

@@ -41,7 +41,9 @@ def _wanted(audience: str, name: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("audience", "case"), _cases())
-def test_the_audience_returns_what_its_case_expects(world: World, audience: str, case: dict[str, Any]) -> None:
+def test_the_audience_returns_what_its_case_expects(
+    world: World, audience: str, case: dict[str, Any]
+) -> None:
     for source, rows in {"tenants": [{"id": 1}], **case["given"]}.items():
         for row in rows:
             world.add(source, **row)
@@ -58,8 +60,10 @@ def test_the_audience_returns_what_its_case_expects(world: World, audience: str,
             as_of=_moment(case["as_of"]),
             leap_day=case.get("leap_day", "02-28"),
         )
-        rows = engine.query(f"SELECT * FROM {table} ORDER BY subject_id, anchor") if _anchored(audience) else (
-            engine.query(f"SELECT * FROM {table} ORDER BY subject_id")
+        rows = (
+            engine.query(f"SELECT * FROM {table} ORDER BY subject_id, anchor")
+            if _anchored(audience)
+            else (engine.query(f"SELECT * FROM {table} ORDER BY subject_id"))
         )
     assert len(rows) == len(case["expect"])
     for row, expected in zip(rows.iter_rows(named=True), case["expect"], strict=True):

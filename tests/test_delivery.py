@@ -236,6 +236,15 @@ def test_windows_are_in_the_tenants_zone(room: Mailroom, monkeypatch: pytest.Mon
     assert room.available(job) == datetime.fromisoformat("2026-03-05T09:00+05:45")
 
 
+def test_a_window_in_the_recipients_zone_is_judged_there(room: Mailroom) -> None:
+    room.apply(**window(start="09:00", end="17:30", zone="recipient"))
+    there = '{"word": "Dear", "recipient": {"name": "Kim", "time_zone": "Asia/Kathmandu"}}'
+    [job] = room.plan(1, campaign_version=2, variables=there)
+    room.plan(1, campaign_version=2)
+    assert room.deliver({"email": Told()}) == Delivered(completed=1, moved=1)
+    assert room.available(job) == datetime.fromisoformat("2026-03-05T09:00+05:45")
+
+
 # --- workers that die, and answers that never come
 
 

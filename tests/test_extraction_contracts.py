@@ -1,8 +1,10 @@
 """What breaks a contract is reported completely, by name, and without anybody's personal data."""
 
+import re
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -68,8 +70,10 @@ BREACHES = [
     ),
     (
         "UPDATE quotes SET status = 'won' WHERE id > 11",
-        ("quotes.status: 'won' is not one of draft, sent, viewed, accepted, rejected, expired "
-        "in 2 rows (id 12, 13)"),
+        (
+            "quotes.status: 'won' is not one of draft, sent, viewed, accepted, rejected, expired "
+            "in 2 rows (id 12, 13)"
+        ),
     ),
     (
         "UPDATE customers SET email_opt_out = 2 WHERE id = 1",
@@ -190,6 +194,26 @@ def test_a_file_the_database_refuses_is_named_with_its_message(path: Path, tmp_p
     (violation,) = report(path, own).violations
     assert "syntax error [" in str(violation)
     assert violation.path == own / "sources" / "quotes.sql"
+
+
+GUIDE = Path(__file__).parent.parent / "docs" / "adopting.md"
+
+
+def test_the_guides_example_schema_is_read_by_the_guides_sql(postgres_url: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"```(\w*)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    tables = next(text for _, text in blocks if text.startswith("guest(")).splitlines()
+    with psycopg.connect(postgres_url) as connection:
+        for line in tables:
+            connection.execute(f"CREATE TABLE {line}")  # type: ignore[arg-type]
+        connection.execute(
+            "INSERT INTO guest VALUES ('007', 'Jo Bond', 'jo@example.com', '1980-02-29', true, 3, '2024-01-01Z')"
+        )
+    own = own_file(tmp_path, "customers", next(text for kind, text in blocks if kind == "sql"))
+    (guest,) = extract(open_crm(postgres_url), SqlFiles(own), [everything("customers")])[
+        "customers"
+    ].to_dicts()
+    assert (guest["id_text"], guest["first_name"], guest["email_opt_out"]) == ("007", "Jo", False)
+    assert guest["last_activity_at"] == guest["created_at"] == guest["updated_at"]
 
 
 class Front:

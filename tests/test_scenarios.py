@@ -8,6 +8,7 @@ import pytest
 from automation_pipelines import decisions
 from automation_pipelines.errors import LockedError
 from automation_pipelines.ledger import operations, plans
+from automation_pipelines.ledger.jobs import claim
 from automation_pipelines.preview import preview
 from automation_pipelines.tick import run_tick
 from tests.world import World, at
@@ -73,7 +74,9 @@ def office(world: World) -> World:
     return world
 
 
-def test_a_level_due_just_before_midnight_is_sent_by_the_next_tick_and_filed_under_its_day(office: World) -> None:
+def test_a_level_due_just_before_midnight_is_sent_by_the_next_tick_and_filed_under_its_day(
+    office: World,
+) -> None:
     office.add("queries", id=5, agent_id=10, sla_due_at="2026-03-09T22:47")
     office.apply(SLA, start=LONG_AGO)
     office.tick_through("2026-03-09T23:00", "2026-03-10T00:00")
@@ -182,7 +185,9 @@ class TestReEngagement:
         assert world.sent() == [("hello", 2, 0, "2026-01-08T09:00")]
         return world
 
-    def test_a_corrected_last_activity_is_not_written_to_again_before_the_threshold(self, quiet: World) -> None:
+    def test_a_corrected_last_activity_is_not_written_to_again_before_the_threshold(
+        self, quiet: World
+    ) -> None:
         quiet.change("customers", 2, last_activity_at="2026-01-02T12:00")
         quiet.tick_through("2026-01-09T08:30", "2026-01-09T09:30")
         assert len(quiet.sent()) == 1
@@ -194,7 +199,9 @@ class TestReEngagement:
         assert len(quiet.sent()) == 2
 
 
-@pytest.mark.parametrize(("first", "second"), [("UTC", "America/New_York"), ("America/New_York", "Asia/Tokyo")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("UTC", "America/New_York"), ("America/New_York", "Asia/Tokyo")]
+)
 def test_a_tenant_that_moves_during_the_day_gets_todays_message_once(
     office: World, first: str, second: str
 ) -> None:
@@ -218,7 +225,9 @@ def test_text_keys_are_distinct_subjects_and_shown_as_they_are(tmp_path, databas
         f"-- One customer.\n-- text ids: id, tenant_id, agent_id\nSELECT {columns} FROM customers"
     )
     (own / "tenants.sql").write_text("-- One tenant.\n-- text ids: id\nSELECT * FROM tenants")
-    (own / "users.sql").write_text("-- One user.\n-- text ids: id, tenant_id, manager_id\nSELECT * FROM users")
+    (own / "users.sql").write_text(
+        "-- One user.\n-- text ids: id, tenant_id, manager_id\nSELECT * FROM users"
+    )
     crm = f"sqlite:///{tmp_path / 'crm.db'}"
     world = World.create(tmp_path / "home", database_url, crm, text_ids=True, sql_dir=tmp_path / "sql")
     world.add("tenants", id="T1")
@@ -247,7 +256,13 @@ class TestSeveralRecipients:
     def test_two_roles_on_one_person_are_one_message(self, escalated: World) -> None:
         escalated.change("users", 17, active=False)
         escalated.tick("2026-03-10T09:00")
-        assert [recipient for step, _, recipient, _ in escalated.sent() if step == "level-4"] == [0, 12, 14, 15, 16][1:]
+        assert [recipient for step, _, recipient, _ in escalated.sent() if step == "level-4"] == [
+            0,
+            12,
+            14,
+            15,
+            16,
+        ][1:]
 
     def test_who_is_appointed_later_does_not_get_it_again(self, escalated: World) -> None:
         escalated.tick("2026-03-10T09:00")
@@ -337,11 +352,16 @@ class TestFirstActivation:
     @pytest.fixture
     def quotes(self, office: World) -> World:
         for number, sent_at in ((5, "2026-03-05T08:00"), (9, "2026-03-01T08:00"), (100, "2025-11-30T08:00")):
-            office.add("quotes", id=number, number=f"Q-{number}", sent_at=sent_at, expires_at="2026-12-01T00:00")
+            office.add(
+                "quotes", id=number, number=f"Q-{number}", sent_at=sent_at, expires_at="2026-12-01T00:00"
+            )
         return office
 
     def activated(self, world: World, backlog: str) -> list[tuple]:
-        world.apply(FOLLOW_UP.replace("steps:", f"policy: {{backlog: {backlog}}}\nsteps:", 1), start="2026-03-10T12:00")
+        world.apply(
+            FOLLOW_UP.replace("steps:", f"policy: {{backlog: {backlog}}}\nsteps:", 1),
+            start="2026-03-10T12:00",
+        )
         world.tick_through("2026-03-10T12:00", "2026-03-11T12:00", minutes=120)
         return world.sent()
 
@@ -426,7 +446,10 @@ class TestCrash:
         office.apply(SLA, start=LONG_AGO)
         for moment in ("2026-03-10T08:36", "2026-03-10T08:30", "2026-03-10T09:06", "2026-03-10T09:00"):
             office.tick(moment)
-        assert office.sent() == [("greeting", 2, 0, "2026-03-10T09:00"), ("level-1", 5, 11, "2026-03-10T09:00")]
+        assert office.sent() == [
+            ("greeting", 2, 0, "2026-03-10T09:00"),
+            ("level-1", 5, 11, "2026-03-10T09:00"),
+        ]
         assert plans.planned_through(office.installation.database) == at("2026-03-10T09:06")
 
     def test_the_same_run_committed_twice_adds_nothing(self, office: World) -> None:
@@ -441,7 +464,12 @@ class TestCrash:
 @pytest.mark.parametrize(
     ("zone", "day", "clock", "instant"),
     [
-        ("America/New_York", "2026-03-08", "02:30", "2026-03-08T07:30"),  # skipped: 03:30 by the offset before
+        (
+            "America/New_York",
+            "2026-03-08",
+            "02:30",
+            "2026-03-08T07:30",
+        ),  # skipped: 03:30 by the offset before
         ("America/New_York", "2026-11-01", "01:30", "2026-11-01T05:30"),  # twice: the first
         ("Pacific/Chatham", "2026-01-10", "09:00", "2026-01-09T19:15"),  # +13:45
         ("Australia/Lord_Howe", "2026-04-05", "09:00", "2026-04-04T22:30"),  # a day of 24.5 hours
@@ -482,7 +510,16 @@ class TestPreview:
 
     def test_it_equals_what_is_then_decided_row_by_row(self, busy: World) -> None:
         window = pl.col("due_at").is_between(at("2026-03-10T00:00"), at("2026-03-11T00:00"), closed="right")
-        columns = ["campaign", "step", "subject_id", "recipient_id", "due_at", "expires_at", "reason", "address"]
+        columns = [
+            "campaign",
+            "step",
+            "subject_id",
+            "recipient_id",
+            "due_at",
+            "expires_at",
+            "reason",
+            "address",
+        ]
         promised = preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-11T00:00"))
         happened = pl.concat(
             [result.plan.rows for result in busy.tick_through("2026-03-10T00:00", "2026-03-11T00:00")]
@@ -518,3 +555,18 @@ def test_a_paused_campaign_sends_what_is_not_too_late_once_it_resumes(office: Wo
     office.tick("2026-03-10T10:00")
     assert office.decisions().sort("as_of")["reason"].to_list() == ["inactive", "planned"]
     assert operations.count_by_state(office.installation.database)["pending"] == 1
+
+
+def test_a_test_on_monday_leaves_tuesdays_real_send_alone(office: World) -> None:
+    office.add("customers", id=2, birthday="1990-03-10")
+    office.apply(BIRTHDAY, start=LONG_AGO)
+    office.tick("2026-03-09T09:00")
+    rehearsed = run_tick(office.installation, as_of=at("2026-03-10T09:00"), run_id="test", mode="test")
+    assert rehearsed.planned == 1
+    database = office.installation.database
+    assert plans.planned_through(database) == at("2026-03-09T09:00")
+    lease = timedelta(minutes=5)
+    assert claim(database, owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease) == []
+    assert office.tick("2026-03-10T08:30").planned == 1
+    (real,) = claim(database, owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease)
+    assert (real.mode, real.subject_id) == ("live", 2)

@@ -49,4 +49,13 @@ def test_it_holds_one_statement_that_transpiles_to_spark(path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_no_value_is_written_into_a_statement_by_jinja(path) -> None:
     for name in re.findall(r"\{\{\s*(\w+)", path.read_text()):
-        assert name in {"audience", "table", "campaign", "step", "column", "repeat_column", "predicate", "condition"}
+        assert name in {
+            "audience",
+            "table",
+            "campaign",
+            "step",
+            "column",
+            "repeat_column",
+            "predicate",
+            "condition",
+        }

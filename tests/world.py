@@ -39,7 +39,13 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "created_at": "2020-01-01T00:00",
         "last_activity_at": "2020-01-01T00:00",
     },
-    "queries": {"tenant_id": 1, "customer_id": 1, "title": "Trip", "status": "open", "created_at": "2020-01-01T00:00"},
+    "queries": {
+        "tenant_id": 1,
+        "customer_id": 1,
+        "title": "Trip",
+        "status": "open",
+        "created_at": "2020-01-01T00:00",
+    },
     "quotes": {
         "tenant_id": 1,
         "customer_id": 1,
@@ -140,7 +146,9 @@ class World:
     def _typed(self, source: str, values: dict[str, Any]) -> dict[str, Any]:
         return {name: _value(SOURCES[source].column(name).type, value) for name, value in values.items()}
 
-    def apply(self, text: str | dict[str, Any], *, start: str | None = None, on: str = "2020-01-01T00:00") -> Campaign:
+    def apply(
+        self, text: str | dict[str, Any], *, start: str | None = None, on: str = "2020-01-01T00:00"
+    ) -> Campaign:
         """Apply a campaign given as YAML; `start` is when it is started."""
         document = yaml.safe_load(text) if isinstance(text, str) else text
         spec = Campaign.model_validate(document)
@@ -185,12 +193,16 @@ class World:
     def sent(self) -> list[tuple[Any, ...]]:
         """(step, subject, recipient, due_at as text) of every planned job, ordered."""
         rows = self.jobs().filter(pl.col("state") != "skipped")
-        picked = rows.select("step", "subject_id", "recipient_id", pl.col("due_at").dt.strftime("%Y-%m-%dT%H:%M"))
+        picked = rows.select(
+            "step", "subject_id", "recipient_id", pl.col("due_at").dt.strftime("%Y-%m-%dT%H:%M")
+        )
         return sorted(picked.rows())
 
     def skipped(self) -> list[tuple[Any, ...]]:
         """(step, subject, reason) of every settled negative decision, ordered."""
-        return sorted(self.jobs().filter(pl.col("state") == "skipped").select("step", "subject_id", "reason").rows())
+        return sorted(
+            self.jobs().filter(pl.col("state") == "skipped").select("step", "subject_id", "reason").rows()
+        )
 
     def decisions(self, days: Iterable[date] | None = None) -> pl.DataFrame:
         """The recorded decisions."""

@@ -147,7 +147,9 @@ INACTIVE_CUSTOMERS = Audience(
     grain=Grain.DAY,
     reads=(
         Read(
-            "customers", (*CONTACT, *_PROFILE, "created_at", "last_activity_at"), (InRange("last_activity_at"),)
+            "customers",
+            (*CONTACT, *_PROFILE, "created_at", "last_activity_at"),
+            (InRange("last_activity_at"),),
         ),
     ),
     columns=(

@@ -231,6 +231,5 @@ EVENTS = Source(
 )
 
 SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (TENANTS, USERS, CUSTOMERS, QUERIES, QUOTES, BOOKINGS, PAYMENTS, EVENTS)
+    source.name: source for source in (TENANTS, USERS, CUSTOMERS, QUERIES, QUOTES, BOOKINGS, PAYMENTS, EVENTS)
 }

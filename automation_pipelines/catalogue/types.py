@@ -1,6 +1,5 @@
 """The vocabulary in which catalogue entries are written. No entries, no SQL, no I/O."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -154,5 +153,3 @@ class Statistic:
     daily: bool = True
     """Filed and restated per UTC day (column `day`); otherwise derived whole from the daily ones."""
     inputs: tuple[str, ...] = field(default=())
-
-

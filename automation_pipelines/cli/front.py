@@ -29,7 +29,9 @@ class Front:
         try:
             settings = Settings()
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            wrong = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+            )
             msg = f"settings cannot be used: {wrong}"
             raise ConfigurationError(msg) from None
         return cls(Installation.open(settings), datetime.now(UTC), getpass.getuser())
@@ -68,7 +70,9 @@ class Moment(click.ParamType[datetime]):
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"'{value}' is no time: write 2026-03-01T09:00 (UTC) or 2026-03-01T09:00+01:00", param, ctx)
+            self.fail(
+                f"'{value}' is no time: write 2026-03-01T09:00 (UTC) or 2026-03-01T09:00+01:00", param, ctx
+            )
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -27,8 +27,14 @@ def table_of(frame: pl.DataFrame, title: str) -> Table:
     for name in frame.columns:
         table.add_column(name, justify="right" if frame[name].dtype.is_numeric() else "left")
     for row in frame.iter_rows():
-        table.add_row(*("" if value is None else f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value) for value in row))
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "" if value is None else str(value)
 
 
 @click.command()
@@ -45,7 +51,9 @@ def tick(front: Front) -> None:
     """Plan everything that is due now, once, as the 30-minute schedule does."""
     front.database  # noqa: B018 - refuses an outdated schema before the CRM is read
     done = run_tick(front.installation, as_of=front.now, run_id=str(uuid.uuid4()))
-    click.echo(f"planned {done.planned}, settled {done.settled} otherwise, {done.decisions} decisions recorded")
+    click.echo(
+        f"planned {done.planned}, settled {done.settled} otherwise, {done.decisions} decisions recorded"
+    )
     reasons = sorted(done.plan.by_reason().items())
     click.echo(", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing was due")
 
@@ -58,7 +66,13 @@ def tick(front: Front) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Every row as JSON Lines.")
 @click.pass_obj
 def preview(
-    front: Front, *, since: datetime | None, until: datetime | None, campaign: str | None, limit: int, as_json: bool
+    front: Front,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    campaign: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """Show what will be sent, and what will not and why. Writes nothing."""
     front.database  # noqa: B018
@@ -75,8 +89,12 @@ def preview(
     console = Console()
     counts = rows.group_by("campaign", "step", "reason").len("moments").sort("campaign", "step", "reason")
     console.print(table_of(counts, "By campaign, step and reason"))
-    shown = rows.select("due_at", "campaign", "step", "tenant_id", pl.col("subject_text").alias("subject"), "reason")
-    console.print(table_of(shown.head(limit), f"The first {min(limit, len(rows))} of {len(rows)} moments (UTC)"))
+    shown = rows.select(
+        "due_at", "campaign", "step", "tenant_id", pl.col("subject_text").alias("subject"), "reason"
+    )
+    console.print(
+        table_of(shown.head(limit), f"The first {min(limit, len(rows))} of {len(rows)} moments (UTC)")
+    )
 
 
 @click.command()
@@ -90,7 +108,9 @@ def explain(
 ) -> None:
     """Say why SUBJECT (the CRM's own key of a customer, quote, enquiry …) did or didn't get a step."""
     front.database  # noqa: B018
-    found = explain_subject(front.installation, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id)
+    found = explain_subject(
+        front.installation, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id
+    )
     if not found:
         msg = (
             f"no decision was ever made about '{subject}': no started campaign's audience returned it while a step "
@@ -103,9 +123,7 @@ def explain(
 
 def _print(one: Explanation) -> None:
     decision = one.decision
-    click.secho(
-        f"{decision['campaign']} / {decision['step']}: {decision['reason']}", bold=True, nl=False
-    )
+    click.secho(f"{decision['campaign']} / {decision['step']}: {decision['reason']}", bold=True, nl=False)
     click.echo(
         f"  (subject {decision['subject_text']}, recipient {decision['recipient_id']}, "
         f"due {decision['due_at']:%Y-%m-%d %H:%M} UTC, version {decision['campaign_version']}, {decision['mode']})"
