@@ -65,11 +65,15 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage; `prepare` makes what its ways work on, in a process of its own, before the clock starts."""
+    """One stage. `before` makes what its ways work on, `after` what later stages need.
+
+    Both run in processes of their own and are not measured.
+    """
 
     name: str
     ways: tuple[Way, ...]
-    prepare: Callable[[Setting], None] | None = None
+    before: Callable[[Setting], None] | None = None
+    after: Callable[[Setting], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +126,17 @@ def measure(stage: Stage, way: Way, setting: Setting) -> Result:
     )
 
 
-def in_process(setting: Setting, stage: str, way: str) -> Result | None:
-    """Run one way (or the preparation, way '') in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asdict(setting)), stage, way]
+def run(stage: Stage, setting: Setting) -> list[Result]:
+    """Measure every way of a stage, each in a process of its own."""
+    _in_process(setting, stage, "before")
+    answers = [_in_process(setting, stage, way.name) for way in stage.ways]
+    _in_process(setting, stage, "after")
+    return [Result(**json.loads(answer)) for answer in answers]
+
+
+def _in_process(setting: Setting, stage: Stage, part: str) -> str:
+    if part in ("before", "after") and getattr(stage, part) is None:
+        return ""
+    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asdict(setting)), stage.name, part]
     finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    answer = finished.stdout.strip().splitlines()
-    return Result(**json.loads(answer[-1])) if way else None
+    return finished.stdout.strip().rpartition("\n")[2]

@@ -32,7 +32,7 @@ def build(setting: Setting) -> Measured:
     return Measured(watch, sum(rows.values()))
 
 
-def prepare(setting: Setting) -> None:
+def sources(setting: Setting) -> None:
     """Make files of the sources, for the stages that start from frames, and the small installation."""
     directory = setting.home / "sources"
     directory.mkdir(exist_ok=True)
@@ -83,7 +83,7 @@ def due(setting: Setting) -> Measured:
 
 
 STAGES = (
-    Stage("demo CRM", (Way("deterministic build, ADBC ingest", build),)),
+    Stage("demo CRM", (Way("deterministic build, ADBC ingest", build),), after=sources),
     Stage(
         "extract: all columns and rows",
         (
@@ -91,7 +91,6 @@ STAGES = (
             Way("limit: ADBC SELECT *, unchecked", whole_raw),
             Way("SQLAlchemy rows into frames", whole_rows),
         ),
-        prepare,
     ),
     Stage(
         "extract: what could be due in nine audiences",
