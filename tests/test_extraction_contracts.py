@@ -206,7 +206,8 @@ def test_the_guides_example_schema_is_read_by_the_guides_sql(postgres_url: str, 
         for line in tables:
             connection.execute(f"CREATE TABLE {line}")  # type: ignore[arg-type]
         connection.execute(
-            "INSERT INTO guest VALUES ('007', 'Jo Bond', 'jo@example.com', '1980-02-29', true, 3, '2024-01-01Z')"
+            "INSERT INTO guest VALUES "
+            "('007', 'Jo Bond', 'jo@example.com', '1980-02-29', true, 3, '2024-01-01Z')"
         )
     own = own_file(tmp_path, "customers", next(text for kind, text in blocks if kind == "sql"))
     (guest,) = extract(open_crm(postgres_url), SqlFiles(own), [everything("customers")])[

@@ -40,10 +40,9 @@ class Outcome:
 
     def counts(self) -> pl.DataFrame:
         """Count moments by campaign, step and final reason; what held a stale one back is named."""
-        held = (
-            pl.when(pl.col("held_by").is_null()).then(pl.lit("")).otherwise(pl.format(" after {}", "held_by"))
-        )
-        decision = (pl.col("reason") + held).alias("decision")
+        stale = (pl.col("reason") == "stale") & pl.col("held_by").is_not_null()
+        why = pl.when(stale).then(pl.format("stale after {}", "held_by")).otherwise("reason")
+        decision = why.alias("decision")
         return self.moments.group_by("campaign", "step", decision).len("moments").sort(pl.all())
 
 

@@ -3,7 +3,8 @@
 SELECT
     customer_id || '/' || purchased_on || '/' || CAST(
         row_number() OVER (
-            PARTITION BY customer_id, purchased_on ORDER BY CAST(cds AS INTEGER), CAST(amount_usd AS DECIMAL(12, 2))
+            PARTITION BY customer_id, purchased_on
+            ORDER BY CAST(cds AS INTEGER), CAST(amount_usd AS DECIMAL(12, 2))
         ) AS VARCHAR
     ) AS id,
     1 AS tenant_id,
