@@ -103,7 +103,11 @@ def dlq() -> None:
 @click.pass_obj
 def show_status(front: Front, *, as_json: bool) -> None:
     """Count jobs per channel and tenant."""
-    _print(operations.status(front.database), "jobs per channel and tenant", as_json=as_json)
+    counted = operations.status(front.database)
+    if not as_json:  # columns without any job would only push the others off the screen
+        empty = [name for name in counted.columns[2:-1] if not counted[name].sum()]
+        counted = counted.drop(empty)
+    _print(counted, "jobs per channel and tenant", as_json=as_json)
 
 
 @jobs.command("list")

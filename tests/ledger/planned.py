@@ -59,10 +59,14 @@ def moments(database: Database, count: int, **changes: Any) -> pl.DataFrame:
         "variables": '{"first_name":"Zoë"}',
     }
     values = defaults | changes
-    return pl.select(
-        (value if isinstance(value, pl.Expr) else pl.lit(value)).cast(PLAN_COLUMNS[name]).alias(name)
-        for name, value in values.items()
-    ) if count else pl.DataFrame(schema=PLAN_COLUMNS)
+    return (
+        pl.select(
+            (value if isinstance(value, pl.Expr) else pl.lit(value)).cast(PLAN_COLUMNS[name]).alias(name)
+            for name, value in values.items()
+        )
+        if count
+        else pl.DataFrame(schema=PLAN_COLUMNS)
+    )
 
 
 def plan(database: Database, count: int, run_id: str = "run-1", **changes: Any) -> Written:
@@ -78,7 +82,9 @@ def ids(jobs: list[Job]) -> list[int]:
     return [job.id for job in jobs]
 
 
-def settle(database: Database, jobs: list[Job], answer: Answer, owner: str = "worker", now: datetime = NOW) -> set[int]:
+def settle(
+    database: Database, jobs: list[Job], answer: Answer, owner: str = "worker", now: datetime = NOW
+) -> set[int]:
     return delivery.settle(database, owner, [Settlement(job.id, answer) for job in jobs], now)
 
 

@@ -75,7 +75,9 @@ class TestClaiming:
         assert len(claim(database, 22)) == 22
 
     def test_more_tenants_than_the_batch_are_served_oldest_first(self, database: Database) -> None:
-        plan(database, 20, tenant_id=pl.int_range(20), due_at=pl.lit(NOW) - pl.duration(hours=pl.int_range(20)))
+        plan(
+            database, 20, tenant_id=pl.int_range(20), due_at=pl.lit(NOW) - pl.duration(hours=pl.int_range(20))
+        )
         assert {job.tenant_id for job in claim(database, 5)} == {15, 16, 17, 18, 19}
 
     def test_paused_campaigns_stay_until_resumed(self, database: Database) -> None:
@@ -177,9 +179,16 @@ class TestSettling:
         claimed = claim(database)
         delivery.start_handoff(database, ids(claimed), "worker", NOW)
         assert settle(database, claimed, answer) == set(ids(claimed))
-        row = database.read(sa.select(delivery.jobs, job_payloads.c.error).join(job_payloads)).row(0, named=True)
+        row = database.read(sa.select(delivery.jobs, job_payloads.c.error).join(job_payloads)).row(
+            0, named=True
+        )
         assert {name: row[name] for name in expected} == expected
-        assert (row["lease_owner"], row["lease_until"], row["due_at"], row["attempts"]) == (None, None, NOW, 1)
+        assert (row["lease_owner"], row["lease_until"], row["due_at"], row["attempts"]) == (
+            None,
+            None,
+            NOW,
+            1,
+        )
         assert row["error"] == getattr(answer, "error", None)
 
     def test_all_answers_at_once_take_two_statements(self, database: Database) -> None:
@@ -271,7 +280,9 @@ class TestRescue:
 def lapse(database: Database) -> None:
     """End all leases."""
     with database.begin() as connection:
-        connection.execute(delivery.jobs.update().where(delivery.jobs.c.state == "processing").values(lease_until=NOW))
+        connection.execute(
+            delivery.jobs.update().where(delivery.jobs.c.state == "processing").values(lease_until=NOW)
+        )
 
 
 def lost(database: Database) -> None:
@@ -306,7 +317,9 @@ class TestNextDue:
         database.migrate(NOW)
         plan(database, 2)
         seen: list[tuple[str, Any]] = []
-        sa.event.listen(database.engine, "before_cursor_execute", lambda *told: seen.append((told[2], told[3])))
+        sa.event.listen(
+            database.engine, "before_cursor_execute", lambda *told: seen.append((told[2], told[3]))
+        )
         delivery.next_due(database)
         statement, values = next(each for each in seen if "hops" in each[0])
         with database.reading() as connection:

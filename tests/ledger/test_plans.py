@@ -27,7 +27,9 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 class TestWriting:
-    def test_planned_moments_wait_and_settled_ones_are_skipped_with_their_reason(self, database: Database) -> None:
+    def test_planned_moments_wait_and_settled_ones_are_skipped_with_their_reason(
+        self, database: Database
+    ) -> None:
         assert plan(database, 10, reason=MIXED) == Written(tick_id=1, planned=8, settled=2)
         rows = database.read("SELECT state, reason, count(*) AS n FROM jobs GROUP BY state, reason").rows()
         assert set(rows) == {("pending", None, 8), ("skipped", "stale", 2)}
@@ -115,8 +117,12 @@ class TestIdentities:
         assert again | first == again
         assert len(set(again.values())) == 3
 
-    def test_test_mode_has_integers_of_its_own_and_manual_shares_the_live_ones(self, database: Database) -> None:
-        live, manual, test = (plans.identify(database, [("a", "")], mode) for mode in ("live", "manual", "test"))
+    def test_test_mode_has_integers_of_its_own_and_manual_shares_the_live_ones(
+        self, database: Database
+    ) -> None:
+        live, manual, test = (
+            plans.identify(database, [("a", "")], mode) for mode in ("live", "manual", "test")
+        )
         assert live == manual
         assert live != test
 
@@ -156,7 +162,8 @@ class TestPublishing:
         written = plan(database, 10, reason=MIXED)
         with database.begin() as connection:
             connection.exec_driver_sql(
-                f"UPDATE jobs SET state = 'skipped', finished_at = due_at, reason = '{reason}' WHERE subject_id = 1"
+                f"UPDATE jobs SET state = 'skipped', finished_at = due_at, reason = '{reason}'"
+                " WHERE subject_id = 1"
             )
         found = plans.jobs_of_tick(database, written.tick_id)
         assert found["reason"].value_counts().sort("reason").rows() == [("planned", 8), ("stale", 2)]

@@ -59,7 +59,10 @@ def test_two_jobs_cannot_have_one_key(database: Database) -> None:
 
 
 OTHERS: dict[str, tuple[sa.Table, dict[str, Any]]] = {
-    "an event outside the vocabulary": (events, {"identity": "1", "type": "seen", "at": NOW, "received_at": NOW}),
+    "an event outside the vocabulary": (
+        events,
+        {"identity": "1", "type": "seen", "at": NOW, "received_at": NOW},
+    ),
     "an identity of an unknown mode": (identities, {"campaign": "a", "step": "", "mode": "dry"}),
     "a suppression for no known reason": (
         suppressions,
