@@ -34,7 +34,7 @@ class MaildirChannel:
         except OSError as error:
             return [Retry(f"the maildir cannot be used: {error.strerror}")] * len(handoffs)
         with ThreadPoolExecutor(_WRITERS) as pool:
-            answers = list(pool.map(lambda handoff: self._write(handoff, read), handoffs))
+            answers: list[Outcome | None] = list(pool.map(lambda one: self._write(one, read), handoffs))
         _to_disk(self._directory / "new")
         return answers
 

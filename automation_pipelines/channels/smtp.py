@@ -29,9 +29,7 @@ _MISWRITTEN = (
     "AUTOMATION_SMTP_URL cannot be read: write smtp://user:password@host:587?tls=starttls, "
     "smtp://localhost:25?tls=none or smtps://user:password@host (special characters as %XX)"
 )
-_IN_THE_CLEAR = (
-    "AUTOMATION_SMTP_URL would send the password in the clear: write ?tls=starttls, or smtps://…"
-)
+_IN_THE_CLEAR = "AUTOMATION_SMTP_URL would send the password in the clear: write ?tls=starttls, or smtps://…"
 
 
 @dataclass(frozen=True, slots=True)

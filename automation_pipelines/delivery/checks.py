@@ -3,6 +3,7 @@
 The answer says what becomes of the job instead; no answer lets it go.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -88,7 +89,11 @@ def _by_suppression(job: Job, spec: Campaign, present: Present) -> Answer | None
 def _by_window(job: Job, spec: Campaign, profile: Profile, at: datetime) -> Answer | None:
     if spec.window is None or job.address is None:
         return None
-    opens = _next_opening(spec.window, profile.time_zone, at)
+    zone = profile.time_zone
+    if spec.window.zone == "recipient":
+        recipient = json.loads(job.variables).get("recipient", {})
+        zone = recipient.get("time_zone") or zone
+    opens = _next_opening(spec.window, zone, at)
     if opens <= at:
         return None
     expired = job.expires_at is not None and opens >= job.expires_at

@@ -15,7 +15,7 @@ from automation_pipelines import retry
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.channels import Channel
 from automation_pipelines.delivery.checks import Present, objection, suppressed_among
-from automation_pipelines.delivery.composition import Composer, Profile, profiles_of
+from automation_pipelines.delivery.composition import Composer, profiles_of
 from automation_pipelines.delivery.lease import kept_alive
 from automation_pipelines.errors import AutomationError
 from automation_pipelines.ledger import jobs as ledger
@@ -159,13 +159,14 @@ class _Worker:
         suppressed = suppressed_among(self.db, [(job, specs[job.id]) for job in known], at)
         present = Present(at, self.campaigns.states(), profiles_of(self.db), suppressed)
         for job in known:
-            answer = objection(job, specs[job.id], present)
-            prepared[job.id] = answer or self._compose(job, present.profiles[job.tenant_id], at)
+            prepared[job.id] = self._judge(job, specs[job.id], present)
         return prepared
 
-    def _compose(self, job: Job, profile: Profile, at: datetime) -> Answer | Handoff:
+    def _judge(self, job: Job, spec: Campaign, present: Present) -> Answer | Handoff:
         try:
-            return self.composer.compose(job, profile, at)
+            return objection(job, spec, present) or self.composer.compose(
+                job, present.profiles[job.tenant_id], present.at
+            )
         except AutomationError as error:
             return ledger.Dead(str(error))
         except Exception as error:  # noqa: BLE001 - a bug with one job must not stop the others

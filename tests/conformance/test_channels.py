@@ -23,9 +23,7 @@ POSTS = ["smtp with STARTTLS", "smtp over TLS", "maildir", "crm on sqlite", "crm
 
 
 @pytest.fixture(params=POSTS)
-def post(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Post]:
+def post(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """Each channel in turn."""
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     monkeypatch.setattr(smtp, "_TIMEOUT", 2)

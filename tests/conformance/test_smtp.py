@@ -23,7 +23,11 @@ from tests.mailserver import CERTIFICATE, Behaviour, free_port, mail_server
         (426, "connection timed out", Retry("426 connection timed out")),
         (550, "5.1.1 No such user", Reject("550 5.1.1 No such user")),
         (552, "5.3.4 Message too large", Reject("552 5.3.4 Message too large")),
-        (554, "Blocked, see https://example.com/?ip=192.0.2.1", Reject("554 Blocked, see https://example.com/?ip=192.0.2.1")),
+        (
+            554,
+            "Blocked, see https://example.com/?ip=192.0.2.1",
+            Reject("554 Blocked, see https://example.com/?ip=192.0.2.1"),
+        ),
         # The enhanced code says it more exactly than the reply code.
         (550, "4.2.1 Mailbox busy", Retry("550 4.2.1 Mailbox busy")),
         (450, "5.1.1 No such user", Reject("450 5.1.1 No such user")),
