@@ -12,7 +12,7 @@ import polars as pl
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Anchor, Audience, Read, Type
-from automation_pipelines.engine import FRAME_TYPES, Engine
+from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.extraction import Demand, Selection
 from automation_pipelines.sqlfiles import SqlFiles
@@ -94,6 +94,20 @@ def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap
         msg = f"audience {entry.name} ({file.path}) cannot be selected: {error}"
         raise ConfigurationError(msg) from error
     return table, engine.count(table)
+
+
+def empty(source: str) -> pl.DataFrame:
+    """A frame of a source without rows, in its declared types."""
+    columns = {column.name: FRAME_TYPES[column.type] for column in SOURCES[source].columns}
+    return pl.DataFrame(schema={**columns, "id_text": pl.String()})
+
+
+def prepare(files: SqlFiles, *, as_of: datetime) -> None:
+    """Run every audience of an installation over no rows; `ConfigurationError` for one that cannot run."""
+    with open_engine() as engine:
+        engine.add(**{source: empty(source) for source in SOURCES})
+        for name in AUDIENCES:
+            select(engine, files, Need(name, ((None, as_of),)), as_of=as_of, leap_day="02-28")
 
 
 def _range_frame(need: Need) -> pl.DataFrame:

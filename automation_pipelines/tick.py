@@ -11,14 +11,14 @@ import polars as pl
 
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.sources import SOURCES
-from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
+from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.extraction import Demand, Selection, extract
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.model import require_utc
 from automation_pipelines.planning import Clock, Plan, Record, needs, plan, profiles
-from automation_pipelines.selection import Need, demands, select
+from automation_pipelines.selection import Need, demands, empty, select
 
 Frames = dict[str, pl.DataFrame]
 
@@ -50,7 +50,7 @@ def find_work(installation: Installation, as_of: datetime) -> Work:
     clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
     campaigns = tuple(installation.campaigns.running())
     # The tenants are read first, being few: their settings narrow what else must be read.
-    tenants = _tenants(installation) if campaigns else _empty("tenants")
+    tenants = _tenants(installation) if campaigns else empty("tenants")
     return Work(clock, campaigns, tuple(needs(campaigns, clock, tenants)), tenants)
 
 
@@ -58,11 +58,6 @@ def _tenants(installation: Installation) -> pl.DataFrame:
     columns = frozenset(column.name for column in SOURCES["tenants"].columns)
     whole = Demand("tenants", columns, (Selection(),))
     return extract(installation.crm, installation.sqlfiles, [whole])["tenants"]
-
-
-def _empty(source: str) -> pl.DataFrame:
-    columns = {column.name: FRAME_TYPES[column.type] for column in SOURCES[source].columns}
-    return pl.DataFrame(schema={**columns, "id_text": pl.String()})
 
 
 def read_sources(installation: Installation, work: Work) -> Frames:
@@ -74,7 +69,7 @@ def select_audiences(
     installation: Installation, engine: Engine, frames: Frames, work: Work
 ) -> dict[str, int]:
     """Run the needed audiences over the frames in `engine`; returns rows per audience."""
-    known = {name: frames.get(name, _empty(name)) for name in SOURCES}
+    known = {name: frames.get(name, empty(name)) for name in SOURCES}
     engine.add(**known)
     return {
         need.audience: select(

@@ -1,12 +1,16 @@
 """The files of `sql/`: one portable statement each, its first line saying what a row is."""
 
 import re
+from pathlib import Path
 
 import pytest
 import sqlglot
 
 from automation_pipelines.engine import shape
-from automation_pipelines.sqlfiles import SHIPPED
+from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.selection import prepare
+from automation_pipelines.sqlfiles import SHIPPED, SqlFiles
+from tests.world import at
 
 FILES = sorted(SHIPPED.glob("*/*.sql"))
 _SHAPED = {
@@ -24,19 +28,19 @@ _SHAPED = {
 }
 
 
-def _statement(path) -> str:
+def _statement(path: Path) -> str:
     text = path.read_text()
     return shape(text, **_SHAPED[path.stem]) if path.stem in _SHAPED else text
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_the_first_line_says_what_a_row_is(path) -> None:
+def test_the_first_line_says_what_a_row_is(path: Path) -> None:
     assert re.match(r"-- (One|The|A) ", path.read_text()) or path.parent.name == "actions"
     assert path.read_text().startswith("-- ")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_it_holds_one_statement_that_transpiles_to_spark(path) -> None:
+def test_it_holds_one_statement_that_transpiles_to_spark(path: Path) -> None:
     statement = _statement(path)
     assert len([s for s in sqlglot.parse(statement, dialect="duckdb") if s]) == 1
     dialect = "spark"
@@ -47,7 +51,7 @@ def test_it_holds_one_statement_that_transpiles_to_spark(path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_no_value_is_written_into_a_statement_by_jinja(path) -> None:
+def test_no_value_is_written_into_a_statement_by_jinja(path: Path) -> None:
     for name in re.findall(r"\{\{\s*(\w+)", path.read_text()):
         assert name in {
             "audience",
@@ -59,3 +63,15 @@ def test_no_value_is_written_into_a_statement_by_jinja(path) -> None:
             "predicate",
             "condition",
         }
+
+
+def test_every_audience_can_be_prepared() -> None:
+    prepare(SqlFiles(), as_of=at("2026-03-10T12:00"))
+
+
+def test_an_audience_of_the_users_own_that_cannot_run_is_refused_by_name(tmp_path: Path) -> None:
+    own = tmp_path / "audiences" / "birthdays.sql"
+    own.parent.mkdir()
+    own.write_text("-- One row per customer.\nSELECT no_such_column FROM customers")
+    with pytest.raises(ConfigurationError, match=r"audience birthdays .*birthdays\.sql"):
+        prepare(SqlFiles(tmp_path), as_of=at("2026-03-10T12:00"))

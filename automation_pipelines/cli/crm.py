@@ -8,6 +8,7 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import SourceError
 from automation_pipelines.extraction import Report, Severity, SourceReport, check, open_crm
+from automation_pipelines.selection import prepare
 
 
 @click.group()
@@ -18,7 +19,8 @@ def crm() -> None:
 @crm.command("check")
 @click.pass_obj
 def check_command(front: Front) -> None:
-    """Read every source whole and list what breaks its contract; exit status 1 if anything does."""
+    """Read every source whole, prepare every audience, and list what is wrong; exit status 1 if anything is."""
+    prepare(front.sqlfiles, as_of=front.now)
     source = open_crm(front.settings.crm)
     report = check(source, front.sqlfiles)
     _print(report, source.place)
