@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from automation_pipelines.cli import campaigns, crm, docs, jobs, pipeline, stats
+from automation_pipelines.cli import campaigns, crm, demo, docs, jobs, pipeline, stats
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import AutomationError
 
@@ -31,6 +31,7 @@ for command in (
     stats.feedback,
     stats.stats,
     docs.docs,
+    demo.demo,
 ):
     automation.add_command(command)
 
