@@ -10,9 +10,9 @@ from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.channels.crm import action_parameters
 from automation_pipelines.messages import Content, MessageTemplate
 from automation_pipelines.playbooks import FOLDER, TEMPLATES, template_names
-from automation_pipelines.rehearsal import sample
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.validation import Draft, Known, load
+from automation_pipelines.validation.rehearsal import sample
 
 SQL = SqlFiles()
 KNOWN = Known(frozenset({"email"}), {name: action_parameters(SQL, name) for name in SQL.names("actions")})

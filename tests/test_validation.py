@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from automation_pipelines.documents import DocumentError, parse
 from automation_pipelines.errors import CampaignError
 from automation_pipelines.validation import Draft, Known, load
+from automation_pipelines.validation.documents import DocumentError, parse
 
 KNOWN = Known(
     frozenset({"email"}),

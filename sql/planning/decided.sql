@@ -106,6 +106,7 @@ SELECT
     r.address_hash,
     r.recipient_name,
     r.recipient_first_name,
+    r.window_zone,
     coalesce(
         r.refused,
         CASE WHEN NOT s.late_all AND r.due_at <= $late_before AND r.due_at < r.last_passed THEN 'superseded' END,

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from automation_pipelines import documents
 from automation_pipelines.campaign import Campaign, Span, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import TENANTS
 from automation_pipelines.catalogue.types import Anchor, Audience, Type
 from automation_pipelines.conditions import Condition, findings, unknown
-from automation_pipelines.declarations import Declared, Problem, declare
 from automation_pipelines.errors import CampaignError, ConfigurationError
 from automation_pipelines.messages import TemplateSource
 from automation_pipelines.model import Purpose
 from automation_pipelines.playbooks import find_template, template_folders, template_names
-from automation_pipelines.rehearsal import rehearse
+from automation_pipelines.validation import documents
+from automation_pipelines.validation.declarations import Declared, Problem, declare
+from automation_pipelines.validation.rehearsal import rehearse
 
 
 @dataclass(frozen=True, slots=True)

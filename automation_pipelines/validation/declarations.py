@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from automation_pipelines.campaign import Campaign, Policy, Schedule, Step, Window
 from automation_pipelines.conditions import Condition, unknown
-from automation_pipelines.documents import Document, Path
+from automation_pipelines.validation.documents import Document, Path
 
 Problem = tuple[Path, str]
 

@@ -1,0 +1,43 @@
+"""What time a computation speaks for, and which moments are its business."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from automation_pipelines.campaign import Campaign
+from automation_pipelines.catalogue.types import Anchor
+from automation_pipelines.selection import EARLIEST
+
+MARGIN = timedelta(minutes=5)
+"""How far beyond the next tick dated moments are planned, so that a late tick still meets 09:00."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time a computation speaks for.
+
+    `planned_through` is the as_of of the last completed tick, or `None` before the first one.
+    """
+
+    as_of: datetime
+    planned_through: datetime | None
+    tick: timedelta
+
+    @property
+    def ahead(self) -> datetime:
+        """Until when dated moments are planned: the next tick and a margin."""
+        return self.as_of + self.tick + MARGIN
+
+    @property
+    def late_before(self) -> datetime:
+        """What fell due until then missed a tick."""
+        return self.as_of - self.tick - MARGIN
+
+    def due_from(self, campaign: Campaign) -> datetime:
+        """Moments of `campaign` due at or before this are past (settled, or counted as stale)."""
+        if campaign.max_lateness is None:
+            return EARLIEST
+        return (self.planned_through or self.as_of) - campaign.max_lateness
+
+    def due_to(self, anchor: Anchor) -> datetime:
+        """Dated moments are planned to the end of the tick, those of instants once they are due."""
+        return self.as_of if anchor is Anchor.INSTANT else self.ahead

@@ -1,0 +1,185 @@
+"""Audience rows and campaigns in, decisions out: a pure function of data, campaigns and a clock.
+
+The relational work is in `sql/planning/`; here the small inputs are prepared (steps, calendars) and
+the statements run in order. Nothing is written: `tick` commits what comes out, `preview` shows it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from automation_pipelines import calendar
+from automation_pipelines.campaign import Window
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.types import Type
+from automation_pipelines.engine import FRAME_TYPES, Engine
+from automation_pipelines.ledger.campaigns import ActiveCampaign
+from automation_pipelines.ledger.plans import KEY
+from automation_pipelines.model import SETTLED
+from automation_pipelines.planning.clock import Clock
+from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.steps import candidates, scope_frame, small_tables
+from automation_pipelines.planning.variables import with_variables
+from automation_pipelines.sqlfiles import SqlFiles
+
+_DAY = timedelta(days=1)
+_INSTANT = FRAME_TYPES[Type.INSTANT]
+
+_STATEMENTS = ("recipients", "addressed", "days_of")
+
+_DECISIONS = pl.Schema(
+    {
+        "occurrence": pl.Int64(),
+        "tenant_id": pl.Int64(),
+        "campaign_id": pl.Int64(),
+        "campaign": pl.String(),
+        "step_id": pl.Int64(),
+        "step": pl.String(),
+        "subject_id": pl.Int64(),
+        "subject_text": pl.String(),
+        "recipient_id": pl.Int64(),
+        "channel": pl.String(),
+        "purpose": pl.String(),
+        "campaign_version": pl.Int64(),
+        "priority": pl.Int64(),
+        "due_at": _INSTANT,
+        "expires_at": _INSTANT,
+        "customer_id": pl.Int64(),
+        "address": pl.String(),
+        "address_hash": pl.String(),
+        "variables": pl.String(),
+        "reason": pl.String(),
+        "held_by": pl.String(),
+        "values": pl.String(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decisions of one clock.
+
+    `rows` has one decision per moment, in the columns of `_DECISIONS`. `scope` counts each campaign's
+    audience rows, before (`selected`) and after (`belonging`) its conditions.
+    """
+
+    clock: Clock
+    rows: pl.DataFrame
+    scope: pl.DataFrame
+
+    @property
+    def settled(self) -> pl.DataFrame:
+        """The rows that take their key: what goes to the ledger."""
+        return self.rows.filter(pl.col("reason").is_in([str(reason) for reason in SETTLED]))
+
+    @property
+    def appended(self) -> pl.DataFrame:
+        """The decisions that are new: the moment's first, or its open reason changed."""
+        return self.rows.filter(
+            pl.col("reason").is_in([str(reason) for reason in SETTLED])
+            | pl.col("held_by").is_null()
+            | (pl.col("held_by") != pl.col("reason"))
+        )
+
+    def by_reason(self) -> dict[str, int]:
+        """How many moments got each reason."""
+        counted = self.rows.group_by("reason").len().sort("len", descending=True)
+        return dict(counted.iter_rows())
+
+
+def plan(
+    engine: Engine,
+    files: SqlFiles,
+    campaigns: Sequence[ActiveCampaign],
+    record: Record,
+    clock: Clock,
+) -> Plan:
+    """Decide every moment in the window.
+
+    `engine` holds the frames `tenants, users, customers` and, for each needed audience, its table
+    `audience_<name>` (see `selection.select`).
+    """
+    numbers = record.identify(
+        (active.spec.id, step) for active in campaigns for step in ("", *(s.id for s in active.spec.steps))
+    )
+    known = engine.names()
+    present = [a for a in campaigns if f"audience_{a.spec.audience}" in known]
+    if not present:
+        return Plan(clock, pl.DataFrame(schema=_DECISIONS), scope_frame([]))
+    engine.add(**small_tables(present, numbers, clock))
+    scope = candidates(engine, files, present, numbers)
+    for name in _STATEMENTS:
+        engine.keep(name, files.find("planning", name).text)
+    _fall_due(engine, files, present, clock)
+    _drop_settled(engine, files, record)
+    decided = _with_held(_decide(engine, files, record, clock), record)
+    rows = with_variables(engine, decided)
+    return Plan(clock, rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items()), scope)
+
+
+def _fall_due(engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampaign], clock: Clock) -> None:
+    """Keep table `due`: the moments of the window, moved to where their send window is open."""
+    days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM days_of WHERE {day} IS NOT NULL"
+    wanted = engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
+    engine.add(local_times=calendar.local_times(wanted), slots=_slots(engine, campaigns, clock))
+    engine.keep("due", files.find("planning", "due").text)
+
+
+def _slots(engine: Engine, campaigns: Sequence[ActiveCampaign], clock: Clock) -> pl.DataFrame:
+    """The openings of the send windows in the zones that occur; no more than a year back."""
+    occurring = engine.query(
+        "SELECT DISTINCT s.window_id, d.window_zone FROM days_of AS d "
+        "INNER JOIN steps AS s ON d.step_id = s.step_id WHERE s.window_id IS NOT NULL"
+    )
+    windows: dict[str, Window] = {a.spec.id: a.spec.window for a in campaigns if a.spec.window}
+    names = dict(engine.query("SELECT DISTINCT campaign_id, campaign FROM steps").iter_rows())
+    triples = [(number, windows[names[number]], zone) for number, zone in occurring.iter_rows()]
+    starts = [max(clock.due_from(a.spec), clock.as_of - 366 * _DAY) for a in campaigns if a.spec.window]
+    waits = [a.spec.window.longest_wait for a in campaigns if a.spec.window]
+    since = min(starts, default=clock.as_of) - max(waits, default=timedelta(0))
+    return calendar.window_slots(triples, since, clock.ahead)
+
+
+def _drop_settled(engine: Engine, files: SqlFiles, record: Record) -> None:
+    """Keep table `moments`: what is due and not settled yet."""
+    keys = engine.query(
+        "SELECT d.occurrence, d.tenant_id, s.campaign_id, d.step_id, d.subject_id, d.recipient_id "
+        "FROM due AS d INNER JOIN steps AS s ON d.step_id = s.step_id"
+    )
+    engine.add(settled=record.settled(keys))
+    unsettled = files.find("planning", "unsettled").text
+    engine.keep("moments", f"SELECT row_number() OVER () AS moment_id, m.* FROM ({unsettled}) AS m")
+
+
+def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl.DataFrame:
+    repeats = engine.query(
+        "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes)) OVER () AS since "
+        "FROM moments WHERE repeat_minutes IS NOT NULL"
+    )
+    since: datetime = repeats.item(0, "since") if len(repeats) else clock.as_of
+    engine.add(
+        suppressions=record.suppressions(clock.as_of),
+        recent=record.recently_planned(repeats["step_id"].to_list(), since),
+    )
+    engine.keep(
+        "decided",
+        files.find("planning", "decided").text,
+        {"as_of": clock.as_of, "late_before": clock.late_before, "salt": record.salt},
+    )
+    return engine.query("SELECT * FROM decided ORDER BY due_at, step_id, tenant_id, subject_id, recipient_id")
+
+
+def _with_held(decided: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """Add `held_by`: the open reason a moment had before."""
+    held = record.held(decided.select(*KEY, "due_at")).rename({"reason": "held_by"})
+    return decided.join(held, on=list(KEY), how="left", maintain_order="left")
+
+
+def profiles(tenants: pl.DataFrame) -> pl.DataFrame:
+    """The tenants as the ledger keeps them: `tenant_id` and `profile`, a JSON object of the source's row."""
+    names = [column.name for column in SOURCES["tenants"].columns]
+    rows = [(row["id"], json.dumps(row)) for row in tenants.select(names).iter_rows(named=True)]
+    return pl.DataFrame(rows, schema={"tenant_id": pl.Int64, "profile": pl.String}, orient="row")

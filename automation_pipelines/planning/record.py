@@ -1,0 +1,30 @@
+"""What planning asks about the past, as a protocol: the ledger answers, a preview lays its own over it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+
+class Record(Protocol):
+    """What has happened so far, as planning asks it. The ledger is one; a preview lays its own over it."""
+
+    def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Integers of (campaign, step); step '' is the campaign."""
+
+    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """`KEY` columns of the settled keys; at least those that `candidates` (`KEY` columns) share."""
+
+    def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
+        """`step_id, tenant_id, subject_id, due_at` of what was planned with due_at from `since` on."""
+
+    def suppressions(self, at: datetime) -> pl.DataFrame:
+        """`tenant_id, channel, address_hash, topic, reason` in force."""
+
+    def held(self, moments: pl.DataFrame) -> pl.DataFrame:
+        """`KEY` columns and `reason` of the newest open decision of those moments that have one."""
+
+    @property
+    def salt(self) -> str:
+        """Salt of the address hashes."""

@@ -1,0 +1,8 @@
+"""Campaign files → drafts that make sense here, or every problem of every file at once.
+
+What is sent, and when, is planning's; what a spec may say by itself is `campaign`'s.
+"""
+
+from automation_pipelines.validation.files import Draft, Known, load
+
+__all__ = ["Draft", "Known", "load"]
