@@ -4,7 +4,7 @@ Nothing else in the project reads the environment. URLs may hold passwords: they
 so printing settings, logs and errors cannot leak them.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         default="02-28", description="Day of common years on which 29 February is observed."
     )
     tick_minutes: int = Field(default=30, ge=1, le=1440, description="Cadence of the tick.")
+    first_day: date | None = Field(
+        default=None, description="First UTC day the Dagster UI offers. Default: the day of the first tick."
+    )
     notify_email: str | None = Field(
         default=None, description="Who is told when a run fails; sent through the email channel."
     )

@@ -4,6 +4,7 @@ Each calls one stage and says what it did. What an asset is called and means is 
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -19,7 +20,7 @@ from automation_pipelines.orchestration import records, specs
 from automation_pipelines.orchestration.checks import broken_contracts, contract_specs, kept_contracts
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation, Release
-from automation_pipelines.orchestration.runs import RunFiles, Scope, begin, files_of, too_far
+from automation_pipelines.orchestration.runs import RunFiles, Scope, begin, files_of, remember_first_day, too_far
 from automation_pipelines.tick import (
     Frames,
     TickResult,
@@ -34,9 +35,9 @@ SINGLE_RUN = dg.BackfillPolicy.single_run()
 Result = dg.MaterializeResult  # type: ignore[type-arg]
 
 
-def planning_assets(database: str) -> list[dg.AssetsDefinition]:
+def planning_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Assemble the assets of a tick."""
-    return [_sources(), _audiences(), _planning(database)]
+    return [_sources(), _audiences(days), _planning(database, days)]
 
 
 def _sources() -> dg.AssetsDefinition:
@@ -68,9 +69,9 @@ def _source_metadata(name: str, frame: pl.DataFrame | None) -> Metadata:
     return counted(frame, SOURCES[name].columns)
 
 
-def _audiences() -> dg.AssetsDefinition:
+def _audiences(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name="audiences", specs=specs.audience_specs(), can_subset=True, backfill_policy=SINGLE_RUN
+        name="audiences", specs=specs.audience_specs(days), can_subset=True, backfill_policy=SINGLE_RUN
     )
     def audiences(
         context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation], release: Release
@@ -130,9 +131,12 @@ def _audience_metadata(name: str, days: list[records.DayFrame] | None) -> Metada
     return counted(rows, specs.audience_columns(AUDIENCES[name]))
 
 
-def _planning(database: str) -> dg.AssetsDefinition:
+def _planning(database: str, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name="planning", specs=specs.planning_specs(database), can_subset=True, backfill_policy=SINGLE_RUN
+        name="planning",
+        specs=specs.planning_specs(database, days),
+        can_subset=True,
+        backfill_policy=SINGLE_RUN,
     )
     def planning(
         context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation], release: Release
@@ -146,7 +150,7 @@ def _planning(database: str) -> dg.AssetsDefinition:
         refusal = scope.refusal or too_far(scope.as_of, automation.clock(), installation.settings.tick)
         refusal = refusal or (None if both else "a look: decisions and jobs are released together")
         if refusal is None:
-            yield from _release(context, installation, files, work)
+            yield from _release(context, automation, files, work)
         else:
             yield from _look(context, installation, scope, work, _frames(installation, files, work), refusal)
 
@@ -154,8 +158,9 @@ def _planning(database: str) -> dg.AssetsDefinition:
 
 
 def _release(
-    context: dg.AssetExecutionContext, installation: Installation, files: RunFiles, work: Work
+    context: dg.AssetExecutionContext, automation: Automation, files: RunFiles, work: Work
 ) -> Iterator[Result]:
+    installation = automation.installation
     try:
         done = _commit(context.run_id, installation, files, work)
     except LockedError as error:
@@ -163,7 +168,8 @@ def _release(
         context.log.warning(f"nothing was planned: {error}. What is due is planned by it or by the next tick")
         return
     rows = done.plan.rows
-    _file_other_days(context, rows)
+    remember_first_day(installation, work.clock.as_of.date())
+    _note_other_days(context, rows, automation.first_day)
     yield Result(
         specs.DECISIONS,
         metadata={
@@ -206,14 +212,15 @@ def _decision_metadata(rows: pl.DataFrame) -> Metadata:
     }
 
 
-def _file_other_days(context: dg.AssetExecutionContext, rows: pl.DataFrame) -> None:
+def _note_other_days(context: dg.AssetExecutionContext, rows: pl.DataFrame, first: date) -> None:
     """A tick also decides moments of the days beside its own: late ones, and those just after midnight."""
     own = set(context.partition_keys) if context.has_partition_key else set()
-    for day, count in rows.group_by(pl.col("due_at").dt.date().alias("day")).len().sort("day").iter_rows():
-        key = day.isoformat()
-        if key not in own and specs.DAYS.has_partition_key(key):
+    days = rows.group_by(pl.col("due_at").dt.date().alias("day")).len().sort("day")
+    for day, count in days.iter_rows():
+        if day >= first and day.isoformat() not in own:
+            metadata = {ROWS: count, "mode": "live"}
             context.log_event(
-                dg.AssetMaterialization(specs.DECISIONS, partition=key, metadata={ROWS: count, "mode": "live"})
+                dg.AssetMaterialization(specs.DECISIONS, partition=day.isoformat(), metadata=metadata)
             )
 
 

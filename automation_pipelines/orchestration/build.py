@@ -1,6 +1,6 @@
 """Puts everything together: one function, with overrides for what a test or the demo has otherwise.
 
-Connects to nothing and reads no clock; no wiring happens anywhere else.
+Connects to nothing; no wiring happens anywhere else.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from automation_pipelines.orchestration.checks import checks
 from automation_pipelines.orchestration.jobs import JOBS
 from automation_pipelines.orchestration.outcomes import outcome_assets
 from automation_pipelines.orchestration.resources import Automation, Clock, Release, system_clock
+from automation_pipelines.orchestration.runs import first_day
 from automation_pipelines.orchestration.schedules import schedules
 from automation_pipelines.orchestration.sensors import sensors
 from automation_pipelines.settings import Settings
@@ -29,10 +30,12 @@ def build_definitions(
 ) -> dg.Definitions:
     """Everything Dagster needs to know of one installation."""
     installation = Installation.open(settings)
-    automation = Automation(installation, channels or (lambda: build_channels(settings)), clock)
+    first = first_day(installation) or clock().date()
+    automation = Automation(installation, channels or (lambda: build_channels(settings)), clock, first)
+    days = specs.utc_days(first)
     database = "postgres" if installation.database.dialect == "postgresql" else "sqlite"
     return dg.Definitions(
-        assets=[*specs.crm_specs(_kind(settings.crm)), *planning_assets(database), *outcome_assets(database)],
+        assets=[*specs.crm_specs(_kind(settings.crm)), *planning_assets(database, days), *outcome_assets(database, days)],
         asset_checks=checks(),
         jobs=JOBS,
         schedules=schedules(settings.tick_minutes),

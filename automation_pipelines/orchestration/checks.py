@@ -118,9 +118,14 @@ def _references() -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(name="whole_tables", specs=listed)
-    def whole_tables(automation: dg.ResourceParam[Automation]) -> Iterator[dg.AssetCheckResult]:
+    def whole_tables(
+        context: dg.AssetCheckExecutionContext, automation: dg.ResourceParam[Automation]
+    ) -> Iterator[dg.AssetCheckResult]:
         report = check(automation.installation.crm, automation.installation.sqlfiles)
         for source in report.sources:
+            if source.rows is not None:
+                seen = dg.AssetObservation(specs.crm_key(source.source), metadata={ROWS: source.rows})
+                context.op_execution_context.log_event(seen)
             found = [str(violation) for violation in source.violations]
             rows = {} if source.rows is None else {"rows": source.rows}
             yield dg.AssetCheckResult(

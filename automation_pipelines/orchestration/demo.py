@@ -27,8 +27,9 @@ from automation_pipelines.orchestration import specs, summary
 from automation_pipelines.orchestration.build import build_definitions
 from automation_pipelines.orchestration.jobs import RELEASED
 from automation_pipelines.orchestration.metadata import ROWS
-from automation_pipelines.orchestration.schedules import days_to_restate
 from automation_pipelines.orchestration.resources import Automation, system_clock
+from automation_pipelines.orchestration.runs import first_day
+from automation_pipelines.orchestration.schedules import days_to_restate
 from automation_pipelines.settings import Settings
 
 CADENCE = timedelta(hours=4)
@@ -95,7 +96,7 @@ class Play:
     def night(self, at: datetime) -> None:
         """The daily job of a moment of the demo."""
         self.clock.now = at
-        automation = Automation(self.installation, dict, self.clock)
+        automation = Automation(self.installation, dict, self.clock, at.date() - _DAY)
         for first, last in days_to_restate(automation):
             keys = {"start": first.isoformat(), "end": last.isoformat()}
             self.run("daily", tags={f"dagster/asset_partition_range_{edge}": key for edge, key in keys.items()})
@@ -121,7 +122,7 @@ def play(play_: Play, now: datetime, console: Console) -> int | None:
     before = plans.planned_through(play_.installation.database)
     repeated: int | None = None
     night = datetime.combine(now.date(), time(0, 20), UTC)
-    rested = False
+    rested = before is not None and before >= night
     for place, moment in enumerate(moments(before, now)):
         if moment >= night and not rested:
             rested = True
@@ -147,16 +148,21 @@ def main() -> None:
     logging.getLogger("dagster").setLevel(logging.ERROR)
     console = Console()
     try:
-        settings = Settings().model_copy(update={"tick_minutes": CADENCE // timedelta(minutes=1)})
+        settings = Settings()
         notes = DemoNotes.read(settings)
         if notes is None:
             msg = "there is no demo here: run `automation demo` first, or `make demo`, which does both"
             raise ConfigurationError(msg)
         clock = MovedClock(notes.as_of)
+        installation = Installation.open(settings)
+        changed = {
+            "tick_minutes": CADENCE // timedelta(minutes=1),
+            "first_day": first_day(installation) or notes.as_of.date() - _DAY,
+        }
         sa.event.listen(sa.Engine, "connect", _forgetful)
         with dg.DagsterInstance.get() as instance:
-            definitions = build_definitions(settings, clock=clock)
-            play_ = Play(Installation.open(settings), definitions, instance, clock)
+            definitions = build_definitions(settings.model_copy(update=changed), clock=clock)
+            play_ = Play(installation, definitions, instance, clock)
             started = system_clock()
             repeated = play(play_, notes.as_of, console)
             seconds = (system_clock() - started).total_seconds()

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from automation_pipelines import feedback, stats
+from automation_pipelines import decisions, feedback, stats
 from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
 from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
@@ -28,13 +28,13 @@ AUDIENCES_KEPT = timedelta(days=7)
 _DAY = timedelta(days=1)
 
 
-def outcome_assets(database: str) -> list[dg.AssetsDefinition]:
+def outcome_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Assemble the assets behind the ledger."""
     delivery, upkeep = specs.delivery_specs(database), specs.upkeep_specs(database)
     return [
         _deliveries(delivery[specs.DELIVERIES]),
         _feedback(delivery[specs.FEEDBACK]),
-        _statistics(),
+        _statistics(days),
         _publication(),
         _campaigns(upkeep[specs.CAMPAIGNS]),
         _storage(upkeep[specs.STORAGE]),
@@ -93,14 +93,14 @@ def _feedback(spec: dg.AssetSpec) -> dg.AssetsDefinition:
     return ingest
 
 
-def _statistics() -> dg.AssetsDefinition:
-    @dg.multi_asset(name="stats", specs=specs.daily_specs(), backfill_policy=SINGLE_RUN)
+def _statistics(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="stats", specs=specs.daily_specs(partitions), backfill_policy=SINGLE_RUN)
     def statistics(
         context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]
     ) -> Iterator[Result]:
         """Restate the days of this run; sends nothing, plans nothing."""
         installation, now = automation.installation, automation.clock()
-        days = _days(context, now)
+        days = _days(context, automation, now)
         demand = stats.sla_demand(days)
         queries = extract(installation.crm, installation.sqlfiles, [demand])["queries"]
         stats.restate(
@@ -116,11 +116,19 @@ def _statistics() -> dg.AssetsDefinition:
     return statistics
 
 
-def _days(context: dg.AssetExecutionContext, now: datetime) -> list[date]:
-    """The days asked for; without any, yesterday and today."""
+def _days(context: dg.AssetExecutionContext, automation: Automation, now: datetime) -> list[date]:
+    """The days asked for; without any, yesterday and today.
+
+    What the first tick found late is due on days before the first partition: those go with it.
+    """
     if context.has_partition_key or context.has_partition_key_range:
-        return [date.fromisoformat(key) for key in context.partition_keys]
-    return [(now - _DAY).date(), now.date()]
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+    else:
+        days = [(now - _DAY).date(), now.date()]
+    if automation.first_day not in days:
+        return days
+    known = automation.installation.files.days(decisions.DATASET)
+    return [*(day for day in known if day < min(days)), *days]
 
 
 def _sums(rows: pl.DataFrame) -> Metadata:

@@ -4,8 +4,8 @@ The clock is read here and nowhere below; stages get times. No stage logic.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from pydantic import Field
@@ -27,7 +27,9 @@ class Automation:
 
     installation: Installation
     channels: Callable[[], Mapping[str, Channel]]
-    clock: Clock = field(default=system_clock)
+    clock: Clock
+    first_day: date
+    """The first partition."""
 
 
 class Release(dg.ConfigurableResource):  # type: ignore[type-arg]

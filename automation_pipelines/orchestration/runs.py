@@ -168,6 +168,26 @@ def frames_root(installation: Installation) -> Path:
     return installation.settings.files / "frames"
 
 
+def first_day(installation: Installation) -> date | None:
+    """The first UTC day there is anything of: as set, or that of the first tick."""
+    if installation.settings.first_day is not None:
+        return installation.settings.first_day
+    path = _first_day_file(installation)
+    return date.fromisoformat(path.read_text(encoding="utf-8").strip()) if path.is_file() else None
+
+
+def remember_first_day(installation: Installation, day: date) -> None:
+    """Note the day of the first tick; later ones change nothing."""
+    path = _first_day_file(installation)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{day.isoformat()}\n", encoding="utf-8")
+
+
+def _first_day_file(installation: Installation) -> Path:
+    return installation.settings.files / "first_day.txt"
+
+
 def remove_older(root: Path, before: datetime) -> int:
     """Remove the frames of runs not touched since; how many runs."""
     old = [path for path in root.glob("*") if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before]

@@ -3,7 +3,7 @@
 Schedules never catch up, and need not: a tick finds whatever is due and unsettled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from math import gcd
 
@@ -102,12 +102,12 @@ def days_to_restate(automation: Automation) -> list[tuple[date, date]]:
         days |= set(daily.days_touched(automation.installation.database, now - _DAY - _HOUR))
     except AutomationError:  # the run fails in the same way, and a failed run is seen and told about
         pass
-    return list(_ranges(day for day in sorted(days) if day <= now.date()))
+    return list(_ranges(sorted({max(day, automation.first_day) for day in days if day <= now.date()})))
 
 
-def _ranges(days: Iterator[date]) -> Iterator[tuple[date, date]]:
-    first = last = next(days)
-    for day in days:
+def _ranges(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    first = last = days[0]
+    for day in days[1:]:
         if day - last > _DAY:
             yield first, last
             first = day

@@ -4,6 +4,7 @@ Nothing here computes; `assets` has the steps that do.
 """
 
 from collections.abc import Iterable
+from datetime import date
 
 import dagster as dg
 
@@ -12,11 +13,8 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
 from automation_pipelines.catalogue.types import Anchor, Audience, Column, Source, Statistic, Type
 from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
+from automation_pipelines.engine import SQL_TYPES
 from automation_pipelines.selection import SUBJECT_COLUMNS
-
-FIRST_DAY = "2024-01-01"
-DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
-"""UTC days, today included."""
 
 CRM, SOURCE, AUDIENCE, STATISTIC = "crm", "sources", "audiences", "stats"
 DECISIONS, JOBS, DELIVERIES = dg.AssetKey("decisions"), dg.AssetKey("jobs"), dg.AssetKey("deliveries")
@@ -24,6 +22,11 @@ FEEDBACK, ANALYTICS = dg.AssetKey("feedback"), dg.AssetKey("analytics")
 CAMPAIGNS, STORAGE = dg.AssetKey("campaigns"), dg.AssetKey("storage")
 
 _OWNERS = {name: [f"team:{name}"] for name in ("crm", "campaigns", "delivery", "analytics", "operations")}
+
+
+def utc_days(first: date) -> dg.DailyPartitionsDefinition:
+    """UTC days from `first` on, today included."""
+    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone="UTC", end_offset=1)
 
 
 def crm_key(source: str) -> dg.AssetKey:
@@ -80,12 +83,12 @@ def _source_spec(source: Source) -> dg.AssetSpec:
     )
 
 
-def audience_specs() -> list[dg.AssetSpec]:
+def audience_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     """One asset per audience of the catalogue."""
-    return [_audience_spec(audience) for audience in AUDIENCES.values()]
+    return [_audience_spec(audience, days) for audience in AUDIENCES.values()]
 
 
-def _audience_spec(audience: Audience) -> dg.AssetSpec:
+def _audience_spec(audience: Audience, days: dg.PartitionsDefinition) -> dg.AssetSpec:
     reads = dict.fromkeys((*(read.source for read in audience.reads), "tenants", "users"))
     return dg.AssetSpec(
         audience_key(audience.name),
@@ -95,7 +98,7 @@ def _audience_spec(audience: Audience) -> dg.AssetSpec:
         group_name=AUDIENCE,
         owners=_OWNERS["campaigns"],
         kinds={"duckdb", "parquet"},
-        partitions_def=DAYS,
+        partitions_def=days,
         metadata={"dagster/column_schema": schema(audience_columns(audience))},
     )
 
@@ -118,7 +121,7 @@ def audience_columns(audience: Audience) -> tuple[Column, ...]:
     return (*subject, *(() if audience.anchor is Anchor.SCHEDULE else (anchor,)), *audience.columns)
 
 
-def planning_specs(database: str) -> list[dg.AssetSpec]:
+def planning_specs(database: str, days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     """Decisions and jobs: two sides of one transaction."""
     audiences = [audience_key(name) for name in AUDIENCES]
     decisions = dg.AssetSpec(
@@ -129,7 +132,7 @@ def planning_specs(database: str) -> list[dg.AssetSpec]:
         group_name="planning",
         owners=_OWNERS["campaigns"],
         kinds={"duckdb", "parquet"},
-        partitions_def=DAYS,
+        partitions_def=days,
         skippable=True,
         metadata={"dagster/column_schema": schema(DECISION_COLUMNS)},
     )
@@ -170,7 +173,7 @@ def delivery_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
     return {spec.key: spec for spec in (deliveries, feedback)}
 
 
-def daily_specs() -> list[dg.AssetSpec]:
+def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     """The statistics that are filed by UTC day."""
     inputs = {
         "ledger": DELIVERIES,
@@ -180,7 +183,7 @@ def daily_specs() -> list[dg.AssetSpec]:
         "queries": crm_key("queries"),
     }
     return [
-        _statistic_spec(each, [inputs[name] for name in each.inputs], partitioned=True) for each in DAILY
+        _statistic_spec(each, [inputs[name] for name in each.inputs], days) for each in DAILY
     ]
 
 
@@ -198,11 +201,13 @@ def published_specs() -> list[dg.AssetSpec]:
         owners=_OWNERS["analytics"],
         kinds={"duckdb"},
     )
-    specs = [_statistic_spec(each, [inputs[name] for name in each.inputs], partitioned=False) for each in derived]
+    specs = [_statistic_spec(each, [inputs[name] for name in each.inputs], None) for each in derived]
     return [*specs, analytics]
 
 
-def _statistic_spec(statistic: Statistic, deps: Iterable[dg.AssetKey], *, partitioned: bool) -> dg.AssetSpec:
+def _statistic_spec(
+    statistic: Statistic, deps: Iterable[dg.AssetKey], days: dg.PartitionsDefinition | None
+) -> dg.AssetSpec:
     return dg.AssetSpec(
         statistic_key(statistic.name),
         deps=list(deps),
@@ -210,7 +215,7 @@ def _statistic_spec(statistic: Statistic, deps: Iterable[dg.AssetKey], *, partit
         group_name=STATISTIC,
         owners=_OWNERS["analytics"],
         kinds={"duckdb", "parquet"},
-        partitions_def=DAYS if partitioned else None,
+        partitions_def=days,
         metadata={"dagster/column_schema": schema(statistic.columns)},
     )
 
@@ -242,7 +247,7 @@ def schema(columns: Iterable[Column]) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 column.name,
-                str(column.type),
+                SQL_TYPES[column.type].lower(),
                 description=column.doc + (" Personal." if column.personal else ""),
                 constraints=dg.TableColumnConstraints(nullable=not column.required, unique=False),
             )
