@@ -15,6 +15,7 @@ from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import Reason
 from automation_pipelines.planning import Clock, Plan, Record, needs
@@ -61,16 +62,19 @@ class Simulated:
         return self.real.salt
 
 
-def preview(installation: Installation, *, since: datetime, until: datetime) -> pl.DataFrame:
+def preview(
+    installation: Installation, *, since: datetime, until: datetime, drafts: Sequence[str] = ()
+) -> pl.DataFrame:
     """The newest decision on every moment due after `since` and by `until` (`planning` row columns).
 
-    `since` is when the first imagined tick runs; what is due and unsettled by then is part of it.
+    `since` is when the first imagined tick runs; what is due and unsettled by then is part of it. The
+    campaigns in `drafts` are looked at as if they were started then.
     """
     if until <= since:
         msg = f"the preview ends at {until.isoformat()}, not after its start {since.isoformat()}: swap them"
         raise RefusedError(msg)
     record = Simulated(LedgerRecord(installation.database, installation.files))
-    first = find_work(installation, since)
+    first = find_work(installation, since, [_started(installation, name, since) for name in drafts])
     clocks = list(ticks_from(first.clock, until))
     frames = extract(installation.crm, installation.sqlfiles, demands(all_needs(first, clocks)))
     record.plans.extend(imagine(installation, first, clocks, frames, record))
@@ -79,6 +83,12 @@ def preview(installation: Installation, *, since: datetime, until: datetime) -> 
     return newest.filter(pl.col("due_at") <= until).sort(
         "due_at", "campaign", "step", "subject_id", "recipient_id"
     )
+
+
+def _started(installation: Installation, campaign: str, at: datetime) -> ActiveCampaign:
+    found = installation.campaigns.show(campaign)
+    active_from = {step.id: at for step in found.spec.steps}
+    return ActiveCampaign(found.spec, found.entry.version, "running", at, active_from)
 
 
 def ticks_from(first: Clock, until: datetime) -> Iterator[Clock]:

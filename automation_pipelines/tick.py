@@ -44,11 +44,11 @@ class TickResult:
     decisions: int
 
 
-def find_work(installation: Installation, as_of: datetime) -> Work:
-    """The started campaigns and the audiences that could have something due at `as_of`."""
+def find_work(installation: Installation, as_of: datetime, also: Sequence[ActiveCampaign] = ()) -> Work:
+    """The started campaigns (and `also` these) and the audiences that could have something due at `as_of`."""
     planned_through = plans.planned_through(installation.database)
     clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
-    campaigns = tuple(installation.campaigns.running())
+    campaigns = (*installation.campaigns.running(), *also)
     # The tenants are read first, being few: their settings narrow what else must be read.
     tenants = _tenants(installation) if campaigns else empty("tenants")
     return Work(clock, campaigns, tuple(needs(campaigns, clock, tenants)), tenants)

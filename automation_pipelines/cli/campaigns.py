@@ -62,7 +62,8 @@ def apply(front: Front, *, paths: tuple[Path, ...], dry_run: bool, start: bool) 
     _console().print(table)
     if not dry_run and "draft" in {store.states()[draft.spec.id] for draft in drafts}:
         click.echo(
-            "drafts send nothing: look with `automation preview`, let go with `automation campaign start`"
+            "drafts send nothing: look with `automation preview --campaign ID`, "
+            "let go with `automation campaign start ID`"
         )
 
 

@@ -194,7 +194,25 @@ def _list(db: Database, wanted: JobFilter, states: tuple[State, ...], limit: int
     meant = replace(wanted, states=states)
     found = operations.find(db, meant, limit)
     total = sum(operations.count_by_state(db, meant).values())
-    _print(found, f"{found.height} of {total} jobs", as_json=as_json)
+    _print(found if as_json else _brief(found), f"{found.height} of {total} jobs", as_json=as_json)
+
+
+def _brief(found: pl.DataFrame) -> pl.DataFrame:
+    """The columns that fit a terminal, without those that are empty; `--json` has all."""
+    state = (
+        pl.when(pl.col("reason").is_null()).then("state").otherwise(pl.format("{}: {}", "state", "reason"))
+    )
+    rows = found.select(
+        "id",
+        state.alias("state"),
+        pl.col("tenant_id").alias("tenant"),
+        pl.format("{} / {}", "campaign", "step").alias("campaign / step"),
+        pl.col("subject_text").alias("subject"),
+        "due_at",
+        "error",
+    )
+    empty = [name for name in ("subject", "error") if rows[name].is_null().all()]
+    return rows.drop(empty)
 
 
 def _order(front: Front, order: _Orders, wanted: JobFilter, *, everything: bool, yes: bool) -> None:

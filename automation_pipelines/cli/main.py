@@ -21,7 +21,6 @@ for command in (
     pipeline.init,
     crm.crm,
     campaigns.campaign,
-    campaigns.playbooks,
     pipeline.preview,
     pipeline.tick,
     pipeline.deliver,

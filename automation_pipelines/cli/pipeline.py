@@ -61,7 +61,7 @@ def tick(front: Front) -> None:
 @click.command()
 @click.option("--from", "since", type=MOMENT, help="First imagined tick; default: now.")
 @click.option("--to", "until", type=MOMENT, help="Last due time shown; default: 24 hours later.")
-@click.option("--campaign", help="Only this campaign.")
+@click.option("--campaign", help="Only this campaign; a draft as if it were started.")
 @click.option("--limit", default=50, show_default=True, help="Rows shown; the counts are of all.")
 @click.option("--json", "as_json", is_flag=True, help="Every row as JSON Lines.")
 @click.pass_obj
@@ -80,7 +80,10 @@ def preview(
     if since < front.now - front.settings.tick:
         msg = f"a preview starts now or later: {since.isoformat()} is past; `automation explain` tells what happened"
         raise RefusedError(msg)
-    rows = preview_range(front.installation, since=since, until=until or since + timedelta(days=1))
+    state = front.installation.campaigns.show(campaign).entry.state if campaign else None
+    drafts = [campaign] if campaign and state == "draft" else []
+    until = until or since + timedelta(days=1)
+    rows = preview_range(front.installation, since=since, until=until, drafts=drafts)
     if campaign is not None:
         rows = rows.filter(pl.col("campaign") == campaign)
     if as_json:
@@ -95,6 +98,8 @@ def preview(
     console.print(
         table_of(shown.head(limit), f"The first {min(limit, len(rows))} of {len(rows)} moments (UTC)")
     )
+    if drafts:
+        click.echo(f"{campaign} is a draft: this is what `automation campaign start {campaign}` would begin")
 
 
 @click.command()
