@@ -143,7 +143,12 @@ sa.Index(
     postgresql_where=jobs.c.state == "unknown",
 )
 sa.Index("ix_jobs_due", jobs.c.due_at)
-sa.Index("ix_jobs_finished", jobs.c.finished_at)
+sa.Index(
+    "ix_jobs_finished",
+    jobs.c.finished_at,
+    sqlite_where=jobs.c.finished_at.is_not(None),
+    postgresql_where=jobs.c.finished_at.is_not(None),
+)
 
 # Personal data and errors, apart from the narrow record, so that they can go after a retention time.
 job_payloads = sa.Table(

@@ -171,7 +171,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_index("ix_jobs_due", "jobs", ["due_at"], unique=False)
-    op.create_index("ix_jobs_finished", "jobs", ["finished_at"], unique=False)
+    op.create_index(
+        "ix_jobs_finished",
+        "jobs",
+        ["finished_at"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NOT NULL"),
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_jobs_lease",
         "jobs",
