@@ -494,11 +494,11 @@ class TestPreview:
     @pytest.fixture
     def busy(self, office: World) -> World:
         office.change("tenants", 1, inactivity_days=7)
-        office.add("tenants", id=2, time_zone="Pacific/Auckland", send_time="07:30")
+        office.add("tenants", id=2, time_zone="Asia/Kathmandu", send_time="07:30")
         office.add("customers", id=2, birthday="1990-03-10")
         office.add("customers", id=3, birthday="1990-03-10", email_opt_out=True)
         office.add("customers", id=4, birthday="1990-03-10", email="broken")
-        office.add("customers", id=5, tenant_id=2, birthday="1990-03-11", created_at="2026-03-10T03:00")
+        office.add("customers", id=5, tenant_id=2, birthday="1990-03-10", created_at="2026-03-10T03:00")
         office.add("customers", id=6, last_activity_at="2026-03-03T20:00")
         office.add("queries", id=5, agent_id=10, sla_due_at="2026-03-10T02:40")
         office.add("queries", id=6, sla_due_at="2026-03-10T04:00")
@@ -509,7 +509,7 @@ class TestPreview:
         return office
 
     def test_it_equals_what_is_then_decided_row_by_row(self, busy: World) -> None:
-        window = pl.col("due_at").is_between(at("2026-03-10T00:00"), at("2026-03-11T00:00"), closed="right")
+        window = pl.col("due_at").is_between(at("2026-03-10T00:00"), at("2026-03-10T12:00"), closed="right")
         columns = [
             "campaign",
             "step",
@@ -520,9 +520,9 @@ class TestPreview:
             "reason",
             "address",
         ]
-        promised = preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-11T00:00"))
+        promised = preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-10T12:00"))
         happened = pl.concat(
-            [result.plan.rows for result in busy.tick_through("2026-03-10T00:00", "2026-03-11T00:00")]
+            [result.plan.rows for result in busy.tick_through("2026-03-10T00:00", "2026-03-10T12:00")]
         ).unique(plans.KEY, keep="last")
         order = ["due_at", "campaign", "step", "subject_id", "recipient_id"]
         assert promised.filter(window).select(columns).sort(order).rows() == (
@@ -533,7 +533,7 @@ class TestPreview:
 
     def test_it_writes_nothing(self, busy: World) -> None:
         before = len(busy.jobs()), len(busy.decisions())
-        preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-10T12:00"))
+        preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-10T03:00"))
         assert (len(busy.jobs()), len(busy.decisions())) == before
 
 
