@@ -22,10 +22,13 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## Build a demo CRM, run the main job on it, and show what happened
+	@mkdir -p .dagster && cp dagster.yaml .dagster/
 	$(BIN)/automation demo
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/python -m automation_pipelines.orchestration.demo
 
 dev: $(READY) ## The Dagster UI with its daemon, on http://127.0.0.1:3000
-	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/automation home
+	@mkdir -p .dagster && cp dagster.yaml .dagster/
+	$(BIN)/automation init
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY) ## Run every test, with branch coverage
