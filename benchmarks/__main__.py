@@ -72,12 +72,19 @@ def _agree(results: list[Result]) -> None:
 @click.option("--customers", default=100_000, show_default=True, help="Customers in the CRM.")
 @click.option("--crm", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True)
 @click.option("--only", multiple=True, help="Stages whose name contains this; may be repeated.")
+@click.option("--rounds", default=1, show_default=True, help="Do everything so often; the fastest counts.")
 @click.option(
     "--directory", type=click.Path(path_type=Path), help="Keep the files here. Default: a temporary one."
 )
 @click.option("--postgres-url", help="An existing server. Default: one is started.")
 def main(
-    customers: int, crm: str, only: tuple[str, ...], directory: Path | None, postgres_url: str | None
+    *,
+    customers: int,
+    crm: str,
+    only: tuple[str, ...],
+    rounds: int,
+    directory: Path | None,
+    postgres_url: str | None,
 ) -> None:
     """Measure every stage beside its alternatives and print one Markdown table.
 
@@ -95,7 +102,7 @@ def main(
             print(f"{customers:,} customers, CRM and ledger in {crm}\n")
             print(_HEAD)
             for stage in wanted:
-                results = run(stage, setting)
+                results = run(stage, setting, rounds)
                 for result in results:
                     print(_line(result, results[0]), flush=True)
                 _agree(results)

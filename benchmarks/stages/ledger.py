@@ -1,5 +1,7 @@
 """Decisions → ledger: one row with its payload per customer."""
 
+from uuid import uuid4
+
 import adbc_driver_postgresql.dbapi
 import adbc_driver_sqlite.dbapi
 import polars as pl
@@ -29,11 +31,11 @@ def _written(setting: Setting, run_id: str) -> Measured:
 
 
 def ours(setting: Setting) -> Measured:
-    return _written(setting, "one")
+    return _written(setting, uuid4().hex)
 
 
 def ours_again(setting: Setting) -> Measured:
-    return _written(setting, "two")
+    return _written(setting, uuid4().hex)
 
 
 def core(setting: Setting) -> Measured:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from automation_pipelines.decisions import LedgerRecord
 from automation_pipelines.engine import open_engine
+from automation_pipelines.ledger.plans import identify
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.planning import plan
 from automation_pipelines.tick import find_work, read_sources, run_tick, select_audiences
@@ -78,10 +79,14 @@ def loop_first(setting: Setting) -> Measured:
 
 def loop_again(setting: Setting) -> Measured:
     database = open_ledger(setting, "settled")
+    numbers = identify(database, [("broadcast", ""), ("broadcast", "one")], "live")
     key = sa.select(jobs.c.id).where(
         jobs.c.occurrence == sa.bindparam("occurrence"),
         jobs.c.tenant_id == sa.bindparam("tenant"),
+        jobs.c.campaign_id == numbers["broadcast", ""],
+        jobs.c.step_id == numbers["broadcast", "one"],
         jobs.c.subject_id == sa.bindparam("subject"),
+        jobs.c.recipient_id == 0,
     )
     midnight = int(AS_OF.replace(hour=0, minute=0).timestamp()) // 60
     with database.reading() as connection:
