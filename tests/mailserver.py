@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -10,13 +11,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-CERTIFICATE = Path(__file__).parent / "conformance" / "localhost.pem"
+
+@cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@cache
+def trusted() -> Path:
+    """The certificate of the authority that vouches for this server, as a file."""
+    path = Path(tempfile.mkdtemp()) / "authority.pem"
+    _authority().cert_pem.write_to_path(path)
+    return path
 
 
 @dataclass
@@ -83,7 +97,7 @@ def mail_server(behaviour: Behaviour, *, tls: str = "none", auth: bool = False) 
     """Serve until the end of the block; yields the port."""
     options: dict[str, Any] = {"enable_SMTPUTF8": True}
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATE)
+    _authority().issue_cert("localhost", "127.0.0.1").configure_cert(context)
     if tls == "starttls":
         options |= {"tls_context": context, "require_starttls": True}
     if tls == "implicit":

@@ -8,7 +8,7 @@ import pytest
 from automation_pipelines.channels import crm, smtp
 from automation_pipelines.model import Reject, Retry, Sent
 from tests.conformance.posts import SECRET, CrmPost, MaildirPost, Post, email, smtp_post, write_back
-from tests.mailserver import CERTIFICATE
+from tests.mailserver import trusted
 
 SITUATIONS = {
     "temporary": Retry,
@@ -25,7 +25,7 @@ POSTS = ["smtp with STARTTLS", "smtp over TLS", "maildir", "crm on sqlite", "crm
 @pytest.fixture(params=POSTS)
 def post(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """Each channel in turn."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted()))
     monkeypatch.setattr(smtp, "_TIMEOUT", 2)
     monkeypatch.setattr(smtp, "_LAST_TIMEOUT", 2)
     monkeypatch.setattr(crm, "_BUSY_SECONDS", 0.2)

@@ -10,7 +10,7 @@ from automation_pipelines.channels.smtp import Server, outcome_of
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.model import Reject, Retry, Sent
 from tests.conformance.posts import email
-from tests.mailserver import CERTIFICATE, Behaviour, free_port, mail_server
+from tests.mailserver import Behaviour, free_port, mail_server, trusted
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_server_without_starttls_gets_nothing(behaviour: Behaviour) -> None:
 def test_a_wrong_password_is_retried_and_not_told(
     behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted()))
     with mail_server(behaviour, tls="starttls", auth=True) as port:
         [answer] = EmailChannel(f"smtp://someone:wronghorse@localhost:{port}").send([email(1)])
     assert isinstance(answer, Retry)
