@@ -20,7 +20,14 @@ from automation_pipelines.orchestration import records, specs
 from automation_pipelines.orchestration.checks import broken_contracts, contract_specs, kept_contracts
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation, Release
-from automation_pipelines.orchestration.runs import RunFiles, Scope, begin, files_of, remember_first_day, too_far
+from automation_pipelines.orchestration.runs import (
+    RunFiles,
+    Scope,
+    begin,
+    files_of,
+    remember_first_day,
+    too_far,
+)
 from automation_pipelines.tick import (
     Frames,
     TickResult,
@@ -32,7 +39,7 @@ from automation_pipelines.tick import (
 
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
-Result = dg.MaterializeResult  # type: ignore[type-arg]
+Result = dg.MaterializeResult[None]
 
 
 def planning_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -83,7 +90,9 @@ def _audiences(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         selected = _select(installation, scope, work, _frames(installation, files, work))
         wanted = [name for name in AUDIENCES if specs.audience_key(name) in context.selected_asset_keys]
         for name in wanted:
-            records.file_audience(installation, name, selected.get(name, []), run_id=context.run_id, scope=scope)
+            records.file_audience(
+                installation, name, selected.get(name, []), run_id=context.run.run_id, scope=scope
+            )
         files.write({f"audience_{name}": frames[-1][1] for name, frames in selected.items()})
         for name in wanted:
             yield Result(specs.audience_key(name), metadata=_audience_metadata(name, selected.get(name)))
@@ -126,7 +135,9 @@ def _select_once(installation: Installation, work: Work, frames: Frames) -> dict
 
 def _audience_metadata(name: str, days: list[records.DayFrame] | None) -> Metadata:
     if days is None:
-        return {"note": dg.MetadataValue.text("not selected: no started campaign could have a step of it due")}
+        return {
+            "note": dg.MetadataValue.text("not selected: no started campaign could have a step of it due")
+        }
     rows = pl.concat([frame for _, frame in days])
     return counted(rows, specs.audience_columns(AUDIENCES[name]))
 
@@ -152,7 +163,8 @@ def _planning(database: str, days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         if refusal is None:
             yield from _release(context, automation, files, work)
         else:
-            yield from _look(context, installation, scope, work, _frames(installation, files, work), refusal)
+            frames = _frames(installation, files, work)
+            yield from _look(context, installation, scope, work, frames, refusal=refusal)
 
     return planning
 
@@ -162,10 +174,12 @@ def _release(
 ) -> Iterator[Result]:
     installation = automation.installation
     try:
-        done = _commit(context.run_id, installation, files, work)
+        done = _commit(context.run.run_id, installation, files, work)
     except LockedError as error:
         # Its plan covers ours: what is due and unsettled is found again by every tick.
-        context.log.warning(f"nothing was planned: {error}. What is due is planned by it or by the next tick")
+        context.log.warning(
+            "nothing was planned: %s. What is due is planned by it or by the next tick", error
+        )
         return
     rows = done.plan.rows
     remember_first_day(installation, work.clock.as_of.date())
@@ -179,7 +193,9 @@ def _release(
             "mode": dg.MetadataValue.text("live"),
         },
     )
-    yield Result(specs.JOBS, metadata={**_job_metadata(done), **records.ledger(installation, work.clock.as_of)})
+    yield Result(
+        specs.JOBS, metadata={**_job_metadata(done), **records.ledger(installation, work.clock.as_of)}
+    )
 
 
 def _commit(run_id: str, installation: Installation, files: RunFiles, work: Work) -> TickResult:
@@ -230,14 +246,15 @@ def _look(
     scope: Scope,
     work: Work,
     frames: Frames,
+    *,
     refusal: str,
 ) -> Iterator[Result]:
     note = dg.MetadataValue.text(refusal)
     if specs.DECISIONS in context.selected_asset_keys:
         rows = reconstruction.decide_past(installation, frames, work)
-        decisions.append_look(installation.files, rows, run_id=context.run_id, as_of=scope.as_of)
+        decisions.append_look(installation.files, rows, run_id=context.run.run_id, as_of=scope.as_of)
         shown = {**_decision_metadata(rows), "mode": dg.MetadataValue.text("reconstructed"), "note": note}
         yield Result(specs.DECISIONS, metadata=shown)
     if specs.JOBS in context.selected_asset_keys:
-        context.log.info(f"not released: {refusal}")
+        context.log.info("not released: %s", refusal)
         yield Result(specs.JOBS, metadata={"not released": note, "planned": dg.MetadataValue.int(0)})

@@ -35,7 +35,11 @@ def build_definitions(
     days = specs.utc_days(first)
     database = "postgres" if installation.database.dialect == "postgresql" else "sqlite"
     return dg.Definitions(
-        assets=[*specs.crm_specs(_kind(settings.crm)), *planning_assets(database, days), *outcome_assets(database, days)],
+        assets=[
+            *specs.crm_specs(_kind(settings.crm)),
+            *planning_assets(database, days),
+            *outcome_assets(database, days),
+        ],
         asset_checks=checks(),
         jobs=JOBS,
         schedules=schedules(settings.tick_minutes),

@@ -62,7 +62,9 @@ class Broken:
 
     def failure(self) -> dg.Failure:
         """Name every violation of every source."""
-        found = [str(v) for v in self.report.violations if v.severity is Severity.ERROR] if self.report else []
+        found = (
+            [str(v) for v in self.report.violations if v.severity is Severity.ERROR] if self.report else []
+        )
         return dg.Failure(
             "\n".join(found) or self.message,
             metadata={"violations": dg.MetadataValue.md("\n".join(f"- {line}" for line in found))},
@@ -134,7 +136,10 @@ def _references() -> dg.AssetChecksDefinition:
                 passed=not found,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=found[0] if found else "nothing wrong",
-                metadata={"violations": dg.MetadataValue.md("\n".join(f"- {v}" for v in found) or "none"), **rows},
+                metadata={
+                    "violations": dg.MetadataValue.md("\n".join(f"- {v}" for v in found) or "none"),
+                    **rows,
+                },
             )
 
     return whole_tables
@@ -171,7 +176,9 @@ def _past_sizes(instance: dg.DagsterInstance, audience: str) -> list[int]:
 def _size_result(audience: str, sizes: list[int]) -> dg.AssetCheckResult:
     newest, before = (sizes[0], sizes[1:]) if sizes else (0, [])
     usual = median(before) if len(before) >= _ENOUGH else None
-    jumped = usual is not None and max(newest, usual) >= _SMALL and not usual / _JUMP <= newest <= usual * _JUMP
+    jumped = (
+        usual is not None and max(newest, usual) >= _SMALL and not usual / _JUMP <= newest <= usual * _JUMP
+    )
     said = "not enough runs to compare with" if usual is None else f"{newest:,} rows, usually {usual:,.0f}"
     return dg.AssetCheckResult(
         asset_key=specs.audience_key(audience),
@@ -205,7 +212,7 @@ def _moments_result(installation: Installation, instance: dg.DagsterInstance) ->
     known = {} if open_ is None else {"open": open_}
     return dg.AssetCheckResult(
         passed=filed == in_ledger and (open_ is None or in_ledger + open_ == tick["moments"]),
-        description=f"{tick['moments']:,} moments: {in_ledger:,} settled in the ledger, {filed:,} in the files"
+        description=f"{tick['moments']:,} moments: {in_ledger:,} settled in the ledger, {filed:,} in files"
         + ("" if open_ is None else f", {open_:,} open"),
         metadata={"moments": tick["moments"], "in_ledger": in_ledger, "in_files": filed, **known},
     )
@@ -224,14 +231,16 @@ def _open_moments(instance: dg.DagsterInstance, run_id: str) -> int | None:
     """How many moments the tick left open, as its run told; `None` when it was not a run of ours."""
     event = instance.get_latest_materialization_event(specs.JOBS)
     told = event.asset_materialization if event is not None and event.run_id == run_id else None
-    value = told.metadata[_OPEN_MOMENTS].value if told is not None and _OPEN_MOMENTS in told.metadata else None
+    value = (
+        told.metadata[_OPEN_MOMENTS].value if told is not None and _OPEN_MOMENTS in told.metadata else None
+    )
     return value if isinstance(value, int) else None
 
 
 def _unique_keys() -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=specs.JOBS, name="keys_are_unique")
     def keys_are_unique(automation: dg.ResourceParam[Automation]) -> dg.AssetCheckResult:
-        """No key occurs twice among the jobs due in the last two days or later: nobody gets anything twice."""
+        """No key occurs twice among the jobs due since two days ago: nobody gets anything twice."""
         columns = [jobs.c[name] for name in KEY]
         recent = jobs.c.due_at >= automation.clock() - _LOOKED_BACK
         twice = sa.select(*columns).where(recent).group_by(*columns).having(sa.func.count() > 1)

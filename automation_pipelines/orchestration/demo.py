@@ -5,14 +5,17 @@ is told at the end is read from ledger, files and statistics, by `summary`.
 """
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import sqlalchemy as sa
 from rich.console import Console
 
@@ -62,18 +65,27 @@ class Play:
     runs: int = 0
     audiences: dict[str, int] = field(default_factory=dict)
 
-    def run(self, job: str, config: Mapping[str, Any] | None = None, **options: Any) -> dg.ExecuteInProcessResult:
+    def run(
+        self,
+        job: str,
+        config: Mapping[str, Any] | None = None,
+        *,
+        day: date | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
         """Run a job now."""
         self.runs += 1
-        definition = self.definitions.resolve_job_def(job)
-        return definition.execute_in_process(
-            run_config={**_QUIET, **(config or {})}, instance=self.instance, **options
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            run_config={**_QUIET, **(config or {})},
+            instance=self.instance,
+            partition_key=day.isoformat() if day else None,
+            tags=tags,
         )
 
     def tick(self, at: datetime) -> int:
         """Plan at a moment of the demo, and deliver; returns how many jobs were new."""
         self.clock.now = at
-        done = self.run("tick", RELEASED, partition_key=at.date().isoformat())
+        done = self.run("tick", RELEASED, day=at.date())
         rows = {
             event.asset_key: event.step_materialization_data.materialization.metadata
             for event in done.get_asset_materialization_events()
@@ -81,16 +93,18 @@ class Play:
         }
         for key, metadata in rows.items():
             if key.path[0] == specs.AUDIENCE and ROWS in metadata:
-                size = int(metadata[ROWS].value)
+                size = _number(metadata[ROWS])
                 self.audiences[key.path[-1]] = max(size, self.audiences.get(key.path[-1], 0))
-        new = int(rows[specs.JOBS]["planned"].value) if specs.JOBS in rows else 0
+        new = _number(rows[specs.JOBS]["planned"]) if specs.JOBS in rows else 0
         self.planned += new
         self.run("deliver")
         return new
 
     def listen(self) -> None:
         """Let the simulated provider tell what became of the messages, and read it."""
-        simulate_feedback(_messages(self.installation), self.installation.settings.feedback, until=self.clock.now)
+        simulate_feedback(
+            _messages(self.installation), self.installation.settings.feedback, until=self.clock.now
+        )
         self.run("feedback")
 
     def night(self, at: datetime) -> None:
@@ -99,10 +113,16 @@ class Play:
         automation = Automation(self.installation, dict, self.clock, at.date() - _DAY)
         for first, last in days_to_restate(automation):
             keys = {"start": first.isoformat(), "end": last.isoformat()}
-            self.run("daily", tags={f"dagster/asset_partition_range_{edge}": key for edge, key in keys.items()})
+            self.run(
+                "daily", tags={f"dagster/asset_partition_range_{edge}": key for edge, key in keys.items()}
+            )
 
 
-def _messages(installation: Installation) -> Any:
+def _number(told: dg.MetadataValue) -> int:
+    return told.value if isinstance(told.value, int) else 0
+
+
+def _messages(installation: Installation) -> pl.DataFrame:
     j = jobs.c
     sent = sa.select(j.id.label("job_id"), j.finished_at.label("sent_at"), j.purpose, j.tenant_id)
     return installation.database.read(sent.where(j.channel == "email", j.state == State.COMPLETED))
@@ -136,11 +156,21 @@ def play(play_: Play, now: datetime, console: Console) -> int | None:
     return repeated
 
 
-def _forgetful(connection: Any, _record: object) -> None:
+@contextmanager
+def _forgetful(home: Path) -> Iterator[None]:
     """The history of a demo need not survive a power cut: waiting for the disk would be most of its time."""
-    path = next(iter(row[2] for row in connection.execute("PRAGMA database_list")), "")
-    if "history" in Path(path).parts or "schedules" in Path(path).parts:
-        connection.execute("PRAGMA synchronous = OFF")
+
+    def relax(connection: object, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            files = [Path(row[2]) for row in connection.execute("PRAGMA database_list")]
+            if any(home in file.parents for file in files):
+                connection.execute("PRAGMA synchronous = OFF")
+
+    sa.event.listen(sa.Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "connect", relax)
 
 
 def main() -> None:
@@ -159,8 +189,7 @@ def main() -> None:
             "tick_minutes": CADENCE // timedelta(minutes=1),
             "first_day": first_day(installation) or notes.as_of.date() - _DAY,
         }
-        sa.event.listen(sa.Engine, "connect", _forgetful)
-        with dg.DagsterInstance.get() as instance:
+        with dg.DagsterInstance.get() as instance, _forgetful(Path(instance.root_directory).resolve()):
             definitions = build_definitions(settings.model_copy(update=changed), clock=clock)
             play_ = Play(installation, definitions, instance, clock)
             started = system_clock()
@@ -168,7 +197,12 @@ def main() -> None:
             seconds = (system_clock() - started).total_seconds()
         summary.tell(console, play_.installation, sizes=play_.audiences, now=clock.now)
         summary.conclude(
-            console, play_.installation, runs=play_.runs, seconds=seconds, new=play_.planned, repeated=repeated
+            console,
+            play_.installation,
+            runs=play_.runs,
+            seconds=seconds,
+            new=play_.planned,
+            repeated=repeated,
         )
     except AutomationError as error:
         console.print(f"error: {error}", style="red")

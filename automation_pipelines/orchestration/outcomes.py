@@ -54,7 +54,7 @@ def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
                 installation.campaigns,
                 installation.settings,
                 clock=automation.clock,
-                owner=f"dagster:{context.run_id}",
+                owner=f"dagster:{context.run.run_id}",
             )
         finally:
             for channel in channels.values():
@@ -133,7 +133,18 @@ def _days(context: dg.AssetExecutionContext, automation: Automation, now: dateti
 
 def _sums(rows: pl.DataFrame) -> Metadata:
     """Whole-number columns added up over the days of the run: the lines an analyst looks at first."""
-    told = ("moments", "planned", "sent", "opened", "clicked", "failed", "breaches", "jobs", "completed", "dead")
+    told = (
+        "moments",
+        "planned",
+        "sent",
+        "opened",
+        "clicked",
+        "failed",
+        "breaches",
+        "jobs",
+        "completed",
+        "dead",
+    )
     return {name: dg.MetadataValue.int(int(rows[name].sum())) for name in told if name in rows.columns}
 
 

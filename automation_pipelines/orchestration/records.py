@@ -41,7 +41,11 @@ def file_audience(
     installation: Installation, audience: str, days: Sequence[DayFrame], *, run_id: str, scope: Scope
 ) -> None:
     """Add the file of this run to each day."""
-    stamp = [pl.lit(run_id).alias("run_id"), pl.lit(scope.mode).alias("mode"), pl.lit(scope.as_of).alias("as_of")]
+    stamp = [
+        pl.lit(run_id).alias("run_id"),
+        pl.lit(scope.mode).alias("mode"),
+        pl.lit(scope.as_of).alias("as_of"),
+    ]
     for day, frame in days:
         stamped = frame.with_columns(stamp)
         installation.files.publish(audience_dataset(audience, scope.mode), stamped, day=day, run=run_id)

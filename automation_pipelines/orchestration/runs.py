@@ -50,7 +50,9 @@ class Scope(BaseModel):
     def work(self, tenants: pl.DataFrame) -> Work:
         """The work as it was found at the start of the run."""
         if self.refusal is None:
-            return Work(self.clock, self.campaigns, tuple(needs(self.campaigns, self.clock, tenants)), tenants)
+            return Work(
+                self.clock, self.campaigns, tuple(needs(self.campaigns, self.clock, tenants)), tenants
+            )
         found = Work(self.clock, self.campaigns, (), tenants)
         return reconstruction.with_days(found, self.first_day, self.last_day, now=self.as_of)
 

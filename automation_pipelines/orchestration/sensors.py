@@ -84,7 +84,7 @@ def _new_rows() -> dg.SensorDefinition:
         job=TICK,
         minimum_interval_seconds=60,
         default_status=_RUNNING,
-        description="Starts a tick early when the CRM has new or changed rows: one greatest value per source.",
+        description="Starts a tick early when the CRM has new rows: asks for one greatest value per source.",
     )
     def new_rows(context: dg.SensorEvaluationContext, automation: dg.ResourceParam[Automation]) -> Asked:
         wanted = request_tick(automation)
@@ -106,7 +106,9 @@ def _rows(cursor: str | None, seen: dict[str, str | None], wanted: dg.RunRequest
     if before == seen:
         return dg.SkipReason("no new rows")
     if before is None:
-        return dg.SensorResult(skip_reason=dg.SkipReason("first look: noted where the CRM is"), cursor=json.dumps(seen))
+        return dg.SensorResult(
+            skip_reason=dg.SkipReason("first look: noted where the CRM is"), cursor=json.dumps(seen)
+        )
     moved = sorted(name for name, mark in seen.items() if before.get(name) != mark)
     request = wanted.with_replaced_attrs(tags={**wanted.tags, "automation/new_rows": ", ".join(moved)})
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(seen))
@@ -137,7 +139,7 @@ def _run_failed() -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="run_failed",
         default_status=_RUNNING,
-        description="Tells AUTOMATION_NOTIFY_EMAIL about a failed run, through the configured e-mail channel.",
+        description="Tells AUTOMATION_NOTIFY_EMAIL about a failed run, through the e-mail channel.",
     )
     def run_failed(
         context: dg.RunFailureSensorContext, automation: dg.ResourceParam[Automation]
@@ -150,7 +152,7 @@ def _run_failed() -> dg.SensorDefinition:
             (outcome,) = channel.send([failure_mail(context, recipient, automation.clock())])
         finally:
             channel.close()
-        context.log.info(f"told {recipient} about run {context.dagster_run.run_id}: {outcome}")
+        context.log.info("told %s about run %s: %s", recipient, context.dagster_run.run_id, outcome)
         return None
 
     return run_failed

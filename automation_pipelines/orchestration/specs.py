@@ -116,7 +116,9 @@ def audience_columns(audience: Audience) -> tuple[Column, ...]:
         Column(name, Type.TEXT if name == "subject_text" else Type.ID, docs[name]) for name in SUBJECT_COLUMNS
     ]
     kind = Type.DATE if audience.anchor is Anchor.DATE else Type.INSTANT
-    personal = any(column.personal for column in SOURCES[audience.subject].columns if column.name == "birthday")
+    personal = any(
+        column.personal for column in SOURCES[audience.subject].columns if column.name == "birthday"
+    )
     anchor = Column("anchor", kind, "What the steps of a campaign count from.", personal=personal)
     return (*subject, *(() if audience.anchor is Anchor.SCHEDULE else (anchor,)), *audience.columns)
 
@@ -182,9 +184,7 @@ def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
         "decisions": DECISIONS,
         "queries": crm_key("queries"),
     }
-    return [
-        _statistic_spec(each, [inputs[name] for name in each.inputs], days) for each in DAILY
-    ]
+    return [_statistic_spec(each, [inputs[name] for name in each.inputs], days) for each in DAILY]
 
 
 def published_specs() -> list[dg.AssetSpec]:

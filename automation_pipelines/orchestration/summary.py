@@ -28,7 +28,9 @@ _TOTALS = """
 def tell(console: Console, installation: Installation, *, sizes: Mapping[str, int], now: datetime) -> None:
     """The tables: audiences, decisions, jobs, statistics."""
     named = {"audience": list(sizes), "subjects": list(sizes.values())}
-    console.print(table_of(pl.DataFrame(named).sort("audience"), "Audiences: subjects in scope (largest tick)"))
+    console.print(
+        table_of(pl.DataFrame(named).sort("audience"), "Audiences: subjects in scope (largest tick)")
+    )
     console.print(_decisions(_newest(installation, now)))
     console.print(table_of(_jobs(installation), "Jobs by channel and state"))
     with duckdb.connect(str(installation.settings.analytics), read_only=True) as analytics:
@@ -57,7 +59,9 @@ def _jobs(installation: Installation) -> pl.DataFrame:
         .group_by(jobs.c.channel, jobs.c.state)
         .order_by(jobs.c.channel, jobs.c.state)
     )
-    return counted.pivot("state", index="channel", values="jobs").with_columns(pl.selectors.numeric().fill_null(0))
+    return counted.pivot("state", index="channel", values="jobs").with_columns(
+        pl.selectors.numeric().fill_null(0)
+    )
 
 
 def conclude(
@@ -69,12 +73,16 @@ def conclude(
     if repeated is not None:
         since = new - repeated
         console.print(
-            f"The tick that had already run was run again and added {repeated:,} new jobs: doing anything twice "
-            f"sends nothing twice. {since:,} fell due since."
+            f"The tick that had already run was run again and added {repeated:,} new jobs: doing anything "
+            f"twice sends nothing twice. {since:,} fell due since."
         )
-    console.print(f"E-mails      {settings.outbox}  (a maildir: mutt -f, or python -m mailbox)", soft_wrap=True)
+    console.print(
+        f"E-mails      {settings.outbox}  (a maildir: mutt -f, or python -m mailbox)", soft_wrap=True
+    )
     console.print(f"Statistics   {settings.analytics}  (duckdb, or any client of it)", soft_wrap=True)
-    console.print(f"Decisions    {settings.files / decisions.DATASET}  (Parquet by UTC day)\n", soft_wrap=True)
+    console.print(
+        f"Decisions    {settings.files / decisions.DATASET}  (Parquet by UTC day)\n", soft_wrap=True
+    )
     for line in _next(installation):
         console.print(line, soft_wrap=True, highlight=False)
 
