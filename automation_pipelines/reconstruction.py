@@ -22,6 +22,8 @@ from automation_pipelines.selection import midnight
 from automation_pipelines.tick import Frames, Work, find_work
 
 _DAY = timedelta(days=1)
+_COARSE = timedelta(hours=6)
+"""A look steps through its days in ticks as long as this, unless something would go stale meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,13 @@ def find_past_work(installation: Installation, first: date, last: date, *, now: 
 def with_days(work: Work, first: date, last: date, *, now: datetime) -> Work:
     """The same campaigns over other days."""
     since, until = midnight(first), min(midnight(last) + _DAY, now)
-    clock = Clock(max(since, until), since, work.clock.tick)
+    clock = Clock(max(since, until), since, _tick(work))
     return replace(work, clock=clock, needs=tuple(all_needs(work, _ticks(clock))))
+
+
+def _tick(work: Work) -> timedelta:
+    patience = [a.spec.max_lateness for a in work.campaigns if a.spec.max_lateness is not None]
+    return max(work.clock.tick, min([_COARSE, *patience]))
 
 
 def decide_past(installation: Installation, frames: Frames, work: Work) -> pl.DataFrame:
@@ -78,7 +85,9 @@ def decide_past(installation: Installation, frames: Frames, work: Work) -> pl.Da
     record = Simulated(_Unlived(installation.database))
     record.plans.extend(imagine(installation, work, _ticks(work.clock), frames, record))
     rows = pl.concat([plan.rows for plan in record.plans]).unique(KEY, keep="last", maintain_order=True)
-    return rows.filter(pl.col("due_at").is_between(work.clock.planned_through, work.clock.as_of, closed="left"))
+    return rows.filter(
+        pl.col("due_at").is_between(work.clock.planned_through, work.clock.as_of, closed="left")
+    )
 
 
 def _ticks(clock: Clock) -> list[Clock]:

@@ -32,7 +32,7 @@ from automation_pipelines.orchestration.jobs import RELEASED
 from automation_pipelines.orchestration.metadata import ROWS
 from automation_pipelines.orchestration.resources import Automation, system_clock
 from automation_pipelines.orchestration.runs import first_day
-from automation_pipelines.orchestration.schedules import days_to_restate
+from automation_pipelines.orchestration.schedules import days_to_restate, range_tags
 from automation_pipelines.settings import Settings
 
 CADENCE = timedelta(hours=4)
@@ -112,10 +112,7 @@ class Play:
         self.clock.now = at
         automation = Automation(self.installation, dict, self.clock, at.date() - _DAY)
         for first, last in days_to_restate(automation):
-            keys = {"start": first.isoformat(), "end": last.isoformat()}
-            self.run(
-                "daily", tags={f"dagster/asset_partition_range_{edge}": key for edge, key in keys.items()}
-            )
+            self.run("daily", tags=range_tags(first, last))
 
 
 def _number(told: dg.MetadataValue) -> int:
