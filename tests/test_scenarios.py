@@ -208,9 +208,9 @@ def test_a_tenant_that_moves_during_the_day_gets_todays_message_once(
     office.change("tenants", 1, time_zone=first)
     office.add("customers", id=2, birthday="1990-03-10")
     office.apply(BIRTHDAY, start=LONG_AGO)
-    office.tick_through("2026-03-10T00:00", "2026-03-10T14:00", minutes=60)
+    office.tick_through("2026-03-10T00:00", "2026-03-10T14:00", minutes=210)
     office.change("tenants", 1, time_zone=second, send_time="15:00")
-    office.tick_through("2026-03-10T15:00", "2026-03-11T09:00", minutes=60)
+    office.tick_through("2026-03-10T15:00", "2026-03-11T09:00", minutes=270)
     assert len(office.sent()) == 1
 
 
@@ -362,7 +362,7 @@ class TestFirstActivation:
             FOLLOW_UP.replace("steps:", f"policy: {{backlog: {backlog}}}\nsteps:", 1),
             start="2026-03-10T12:00",
         )
-        world.tick_through("2026-03-10T12:00", "2026-03-11T12:00", minutes=120)
+        world.tick_through("2026-03-10T12:00", "2026-03-11T12:00", minutes=360)
         return world.sent()
 
     def test_without_backlog_nobody_is_written_to_retroactively(self, quotes: World) -> None:
@@ -407,14 +407,14 @@ purpose: transactional
 """,
             start=LONG_AGO,
         )
-        office.tick_through("2026-03-14T09:00", "2026-03-16T10:00", minutes=60)
+        office.tick_through("2026-03-14T09:30", "2026-03-16T09:30", minutes=480)
         assert office.sent() == []
         assert office.skipped() == [("day-before", 7, "stale")]
 
     def test_a_follow_up_waits_for_monday(self, office: World) -> None:
         office.add("quotes", id=7, sent_at="2026-03-11T08:00", expires_at="2026-12-01T00:00")
         office.apply(FOLLOW_UP.replace("steps:", self.WINDOW), start=LONG_AGO)
-        office.tick_through("2026-03-14T09:00", "2026-03-16T10:00", minutes=60)
+        office.tick_through("2026-03-14T09:30", "2026-03-16T09:30", minutes=480)
         assert office.sent() == [("day-3", 7, 0, "2026-03-16T09:00")]
 
 
@@ -483,8 +483,8 @@ def test_dated_messages_leave_once_at_the_documented_instant(
     office.change("tenants", 1, time_zone=zone, send_time=clock)
     office.add("customers", id=2, birthday=f"1990{day[4:]}")
     office.apply(BIRTHDAY, start=LONG_AGO[:4] + "-01-01T00:00")
-    first = at(instant) - timedelta(hours=3)
-    office.tick_through(first.isoformat(), (first + timedelta(hours=5)).isoformat())
+    first = at(instant) - timedelta(hours=1)
+    office.tick_through(first.isoformat(), (first + timedelta(hours=2)).isoformat())
     assert office.sent() == [("greeting", 2, 0, instant)]
 
 
@@ -494,22 +494,22 @@ class TestPreview:
     @pytest.fixture
     def busy(self, office: World) -> World:
         office.change("tenants", 1, inactivity_days=7)
-        office.add("tenants", id=2, time_zone="Asia/Kathmandu", send_time="07:30")
+        office.add("tenants", id=2, time_zone="Asia/Kathmandu", send_time="13:30")
         office.add("customers", id=2, birthday="1990-03-10")
         office.add("customers", id=3, birthday="1990-03-10", email_opt_out=True)
         office.add("customers", id=4, birthday="1990-03-10", email="broken")
-        office.add("customers", id=5, tenant_id=2, birthday="1990-03-10", created_at="2026-03-10T03:00")
+        office.add("customers", id=5, tenant_id=2, birthday="1990-03-10", created_at="2026-03-10T06:10")
         office.add("customers", id=6, last_activity_at="2026-03-03T20:00")
-        office.add("queries", id=5, agent_id=10, sla_due_at="2026-03-10T02:40")
-        office.add("queries", id=6, sla_due_at="2026-03-10T04:00")
+        office.add("queries", id=5, agent_id=10, sla_due_at="2026-03-10T06:40")
+        office.add("queries", id=6, sla_due_at="2026-03-10T07:00")
         office.add("quotes", id=7, sent_at="2026-03-03T08:00", expires_at="2026-12-01T00:00")
         for campaign in (SLA, BIRTHDAY, FOLLOW_UP, RE_ENGAGEMENT, WELCOME):
             office.apply(campaign, start=LONG_AGO)
-        office.tick("2026-03-09T23:30")
+        office.tick("2026-03-10T05:30")
         return office
 
     def test_it_equals_what_is_then_decided_row_by_row(self, busy: World) -> None:
-        window = pl.col("due_at").is_between(at("2026-03-10T00:00"), at("2026-03-10T12:00"), closed="right")
+        window = pl.col("due_at").is_between(at("2026-03-10T06:00"), at("2026-03-10T10:30"), closed="right")
         columns = [
             "campaign",
             "step",
@@ -520,9 +520,9 @@ class TestPreview:
             "reason",
             "address",
         ]
-        promised = preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-10T12:00"))
+        promised = preview(busy.installation, since=at("2026-03-10T06:00"), until=at("2026-03-10T10:30"))
         happened = pl.concat(
-            [result.plan.rows for result in busy.tick_through("2026-03-10T00:00", "2026-03-10T12:00")]
+            [result.plan.rows for result in busy.tick_through("2026-03-10T06:00", "2026-03-10T10:30")]
         ).unique(plans.KEY, keep="last")
         order = ["due_at", "campaign", "step", "subject_id", "recipient_id"]
         assert promised.filter(window).select(columns).sort(order).rows() == (
@@ -533,14 +533,14 @@ class TestPreview:
 
     def test_it_writes_nothing(self, busy: World) -> None:
         before = len(busy.jobs()), len(busy.decisions())
-        preview(busy.installation, since=at("2026-03-10T00:00"), until=at("2026-03-10T03:00"))
+        preview(busy.installation, since=at("2026-03-10T06:00"), until=at("2026-03-10T08:00"))
         assert (len(busy.jobs()), len(busy.decisions())) == before
 
 
 def test_every_moment_gets_exactly_one_decision_and_open_ones_are_not_repeated(office: World) -> None:
     office.add("customers", id=3, birthday="1990-03-10", email_opt_out=True)
     office.apply(BIRTHDAY, start=LONG_AGO)
-    office.tick_through("2026-03-10T08:30", "2026-03-11T10:00", minutes=60)
+    office.tick_through("2026-03-10T08:30", "2026-03-11T10:00", minutes=510)
     told = office.decisions().sort("as_of").select("reason", "held_by").rows()
     assert told == [("suppressed", None), ("stale", "suppressed")]
 
