@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
-from pydantic import ValidationError
+from pydantic import AliasChoices, ValidationError
 
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.files import FileStore
@@ -13,6 +13,12 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
+
+
+def _variable(setting: str) -> str:
+    """The environment variable a setting is read from."""
+    alias = Settings.model_fields[setting].validation_alias
+    return str(alias.choices[-1]) if isinstance(alias, AliasChoices) else f"AUTOMATION_{setting.upper()}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Front:
             settings = Settings()
         except ValidationError as error:
             wrong = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+                f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False)
             )
             msg = f"settings cannot be used: {wrong}"
             raise ConfigurationError(msg) from None
