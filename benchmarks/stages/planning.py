@@ -110,12 +110,12 @@ def prepare_again(setting: Setting) -> None:
 STAGES = (
     Stage(
         "plan: one message to everybody",
-        (Way("set-wise, in DuckDB", first), Way("per-row Python loop", loop_first)),
+        (Way("set-wise, in DuckDB", first), Way("per-row Python loop, fewer gates, no record", loop_first)),
         prepare_first,
     ),
     Stage(
         "plan it again: nearly all settled",
-        (Way("set-wise, in DuckDB", again), Way("per-row Python loop, key by key", loop_again)),
+        (Way("set-wise, in DuckDB", again), Way("the same loop, key by key", loop_again)),
         prepare_again,
     ),
 )
