@@ -51,7 +51,7 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_postgres(postgres_server: str) -> Iterator[Callable[[str], str]]:
-    """Creates a database from a template and returns its URL; all are dropped at the end."""
+    """Creates a database from a template and returns its URL; on a server that stays, all are dropped."""
     made: list[str] = []
 
     def create(template: str = "template1") -> str:
@@ -64,7 +64,7 @@ def new_postgres(postgres_server: str) -> Iterator[Callable[[str], str]]:
         return _url(postgres_server, name)
 
     yield create
-    for name in made:
+    for name in made if os.environ.get("AUTOMATION_TEST_POSTGRES_URL") else ():
         _execute(
             postgres_server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         )
