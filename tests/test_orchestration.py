@@ -1,7 +1,7 @@
 """Dagster's side: runs commit what the tick job releases, and nothing else ever does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -32,14 +32,45 @@ steps:
   - {id: wish, channel: email, template: hello}
 """
 
-ASSETS = """
-analytics audiences/anniversaries audiences/birthdays audiences/customers audiences/expiring_quotes
-audiences/inactive_customers audiences/new_customers audiences/open_queries audiences/open_quotes
-audiences/payments_received campaigns crm/bookings crm/customers crm/events crm/payments crm/queries
-crm/quotes crm/tenants crm/users decisions deliveries feedback jobs sources/bookings sources/customers
-sources/events sources/payments sources/queries sources/quotes sources/tenants sources/users
-stats/campaign_daily stats/campaign_totals stats/job_health stats/sla_daily stats/tenants storage
-""".split()
+ASSETS = [
+    "analytics",
+    "audiences/anniversaries",
+    "audiences/birthdays",
+    "audiences/customers",
+    "audiences/expiring_quotes",
+    "audiences/inactive_customers",
+    "audiences/new_customers",
+    "audiences/open_queries",
+    "audiences/open_quotes",
+    "audiences/payments_received",
+    "campaigns",
+    "crm/bookings",
+    "crm/customers",
+    "crm/events",
+    "crm/payments",
+    "crm/queries",
+    "crm/quotes",
+    "crm/tenants",
+    "crm/users",
+    "decisions",
+    "deliveries",
+    "feedback",
+    "jobs",
+    "sources/bookings",
+    "sources/customers",
+    "sources/events",
+    "sources/payments",
+    "sources/queries",
+    "sources/quotes",
+    "sources/tenants",
+    "sources/users",
+    "stats/campaign_daily",
+    "stats/campaign_totals",
+    "stats/job_health",
+    "stats/sla_daily",
+    "stats/tenants",
+    "storage",
+]
 
 
 class Stage:
@@ -126,6 +157,23 @@ def test_the_tick_job_commits_what_is_due_and_tells_it(stage: Stage) -> None:
     assert stage.metadata("jobs")["planned"] == 1
     assert stage.metadata("sources", "customers")["dagster/row_count"] >= 2
     assert stage.world.decisions()["mode"].unique().to_list() == ["live"]
+
+
+def test_ledger_and_crm_may_be_postgresql(tmp_path: Path, new_postgres: Callable[[], str]) -> None:
+    world = World.create(tmp_path, new_postgres(), new_postgres())
+    world.add("tenants", id=1)
+    world.add("customers", id=1, birthday="1990-03-10")
+    world.apply(BIRTHDAY, start="2026-03-01T00:00")
+    with dg.DagsterInstance.ephemeral() as instance:
+        stage = Stage(world, instance)
+        stage.tick()
+        stage.now = at("2026-03-10T09:01")
+        assert stage.run("deliver").success
+        assert stage.run("daily", day=TODAY).success
+        assert stage.metadata("deliveries")["completed"] == 1
+        known = stage.definitions.resolve_asset_graph()
+    assert "postgres" in known.get(dg.AssetKey("jobs")).kinds
+    assert "postgres" in known.get(dg.AssetKey(["crm", "users"])).kinds
 
 
 def test_a_second_tick_adds_nothing(stage: Stage) -> None:

@@ -77,7 +77,7 @@ def conclude(
             f"twice sends nothing twice. {since:,} fell due since."
         )
     console.print(
-        f"E-mails      {settings.outbox}  (a maildir: mutt -f, or python -m mailbox)", soft_wrap=True
+        f"E-mails      {settings.outbox}  (a maildir: mutt -f, or less a file in new/)", soft_wrap=True
     )
     console.print(f"Statistics   {settings.analytics}  (duckdb, or any client of it)", soft_wrap=True)
     console.print(
@@ -89,7 +89,7 @@ def conclude(
 
 def _next(installation: Installation) -> list[str]:
     rows = installation.files.read(decisions.DATASET)
-    lines = ["Try next:"]
+    lines = ["Try next, with .venv/bin on your PATH:"]
     for reason, why in (("planned", "did get it"), ("suppressed", "did not"), ("no_recipient", "did not")):
         found = rows.filter(pl.col("reason") == reason).head(1)
         for campaign, subject in found.select("campaign", "subject_text").iter_rows():
