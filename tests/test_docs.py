@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from automation_pipelines.campaign import Campaign, Policy, Schedule, Step, Window
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.cli.campaigns import known_here
+from automation_pipelines.cli.docs import with_tables
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
 from automation_pipelines.demo.crm import build_crm
@@ -191,28 +192,9 @@ def test_the_first_campaign_leads_to_a_mail(front: Front) -> None:
     assert len(list((front.settings.outbox / "new").iterdir())) == len(mails)
 
 
-def test_the_table_of_settings_is_complete() -> None:
-    rows = []
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        variable = alias.choices[-1] if alias is not None else f"AUTOMATION_{name.upper()}"
-        default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `{variable}` | {default} | {(field.description or '').replace('<', '&lt;')} |")
-    assert _table("## Settings") == rows
-
-
-def test_the_table_of_audiences_is_complete() -> None:
-    rows = [
-        f"| `{each.name}` | {each.row} | {each.anchor} | {each.grain} | "
-        f"{', '.join(f'`{column.name}`' for column in each.columns)} |"
-        for each in AUDIENCES.values()
-    ]
-    assert _table("## Audiences") == rows
-
-
-def _table(heading: str) -> list[str]:
-    section = GUIDE.partition(f"\n{heading}\n")[2].partition("\n## ")[0]
-    return [line for line in section.splitlines() if line.startswith("| `")]
+def test_the_tables_of_audiences_and_settings_are_up_to_date() -> None:
+    assert GUIDE.count("<!-- table: ") == 2
+    assert with_tables(GUIDE) == GUIDE, "run: automation docs tables docs/guide.md"
 
 
 def test_every_field_of_a_campaign_file_is_told() -> None:

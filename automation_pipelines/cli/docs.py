@@ -1,10 +1,15 @@
-"""Pages of the documentation that are made from the catalogue."""
+"""Pages of the documentation, and tables in them, that are made from the catalogue and the settings."""
 
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.cli.front import variable
 from automation_pipelines.dictionary import render
+from automation_pipelines.settings import Settings
 
 
 @click.group()
@@ -26,3 +31,39 @@ def dictionary(output: Path | None) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(render(), encoding="utf-8")
     click.echo(f"written: {output}")
+
+
+@docs.command()
+@click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def tables(page: Path) -> None:
+    """Write the tables of audiences and settings in PAGE anew, below the comments that mark them."""
+    page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+    click.echo(f"written: {page}")
+
+
+def with_tables(text: str) -> str:
+    """The text with its marked tables as they must be."""
+    return _replaced(_replaced(text, "audiences", _audiences()), "settings", _settings())
+
+
+def _replaced(text: str, name: str, rows: Iterable[str]) -> str:
+    table = "".join(f"{row}\n" for row in rows)
+    marked = re.compile(rf"(<!-- table: {name} -->\n)(?:\|.*\n)*")
+    return marked.sub(lambda found: found[1] + table, text)
+
+
+def _audiences() -> Iterator[str]:
+    yield "| audience | a row is | anchor | grain | columns for conditions and templates |"
+    yield "|---|---|---|---|---|"
+    for each in AUDIENCES.values():
+        columns = ", ".join(f"`{column.name}`" for column in each.columns)
+        yield f"| `{each.name}` | {each.row} | {each.anchor} | {each.grain} | {columns} |"
+
+
+def _settings() -> Iterator[str]:
+    yield "| variable | default | meaning |"
+    yield "|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        meaning = (field.description or "").replace("<", "&lt;")
+        yield f"| `{variable(name)}` | {default} | {meaning} |"

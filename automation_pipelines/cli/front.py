@@ -15,7 +15,7 @@ from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
 
-def _variable(setting: str) -> str:
+def variable(setting: str) -> str:
     """The environment variable a setting is read from."""
     alias = Settings.model_fields[setting].validation_alias
     return str(alias.choices[-1]) if isinstance(alias, AliasChoices) else f"AUTOMATION_{setting.upper()}"
@@ -36,7 +36,7 @@ class Front:
             settings = Settings()
         except ValidationError as error:
             wrong = "; ".join(
-                f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False)
+                f"{variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False)
             )
             msg = f"settings cannot be used: {wrong}"
             raise ConfigurationError(msg) from None
