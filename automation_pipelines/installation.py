@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.extraction import Crm, open_crm
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -23,7 +24,10 @@ class Installation:
 
     @classmethod
     def open(cls, settings: Settings) -> "Installation":
-        """Assemble from settings."""
+        """Assemble from settings; `ConfigurationError` when the directory of own SQL files is not there."""
+        if settings.sql_dir is not None and not settings.sql_dir.is_dir():
+            msg = f"AUTOMATION_SQL_DIR {settings.sql_dir} is no directory: correct it, or unset it"
+            raise ConfigurationError(msg)
         return cls(
             settings,
             Database.open(settings.database),

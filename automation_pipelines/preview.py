@@ -73,7 +73,7 @@ def preview(
     if until <= since:
         msg = f"the preview ends at {until.isoformat()}, not after its start {since.isoformat()}: swap them"
         raise RefusedError(msg)
-    record = Simulated(LedgerRecord(installation.database, installation.files))
+    record = Simulated(LedgerRecord(installation.database, installation.files, writes=False))
     first = find_work(installation, since, [_started(installation, name, since) for name in drafts])
     clocks = list(ticks_from(first.clock, until))
     frames = extract(installation.crm, installation.sqlfiles, demands(all_needs(first, clocks)))

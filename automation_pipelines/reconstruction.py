@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import polars as pl
-import sqlalchemy as sa
 
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import suppressions
+from automation_pipelines.ledger import plans, suppressions
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
-from automation_pipelines.ledger.tables import identities
 from automation_pipelines.planning import Clock
 from automation_pipelines.preview import Simulated, all_needs, imagine, ticks_from
 from automation_pipelines.selection import midnight
@@ -33,11 +31,8 @@ class _Unlived:
     database: Database
 
     def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        """See `planning.Record`; what has no number yet gets a negative one, for this look alone."""
-        i = identities.c
-        rows = self.database.read(sa.select(i.campaign, i.step, i.id).where(i.mode == "live")).iter_rows()
-        known = {(campaign, step): number for campaign, step, number in rows}
-        return {pair: known.get(pair, -place) for place, pair in enumerate(sorted(set(pairs)), start=1)}
+        """See `planning.Record`."""
+        return plans.known_identities(self.database, pairs)
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""

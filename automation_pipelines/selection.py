@@ -102,12 +102,12 @@ def empty(source: str) -> pl.DataFrame:
     return pl.DataFrame(schema={**columns, "id_text": pl.String()})
 
 
-def prepare(files: SqlFiles, *, as_of: datetime) -> None:
+def prepare(files: SqlFiles) -> None:
     """Run every audience of an installation over no rows; `ConfigurationError` for one that cannot run."""
     with open_engine() as engine:
         engine.add(**{source: empty(source) for source in SOURCES})
         for name in AUDIENCES:
-            select(engine, files, Need(name, ((None, as_of),)), as_of=as_of, leap_day="02-28")
+            select(engine, files, Need(name, ((None, EARLIEST),)), as_of=EARLIEST, leap_day="02-28")
 
 
 def _range_frame(need: Need) -> pl.DataFrame:

@@ -10,7 +10,6 @@ from automation_pipelines.engine import shape
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.selection import prepare
 from automation_pipelines.sqlfiles import SHIPPED, SqlFiles
-from tests.world import at
 
 FILES = sorted(SHIPPED.glob("*/*.sql"))
 _SHAPED = {
@@ -66,7 +65,7 @@ def test_no_value_is_written_into_a_statement_by_jinja(path: Path) -> None:
 
 
 def test_every_audience_can_be_prepared() -> None:
-    prepare(SqlFiles(), as_of=at("2026-03-10T12:00"))
+    prepare(SqlFiles())
 
 
 def test_an_audience_of_the_users_own_that_cannot_run_is_refused_by_name(tmp_path: Path) -> None:
@@ -74,4 +73,4 @@ def test_an_audience_of_the_users_own_that_cannot_run_is_refused_by_name(tmp_pat
     own.parent.mkdir()
     own.write_text("-- One row per customer.\nSELECT no_such_column FROM customers")
     with pytest.raises(ConfigurationError, match=r"audience birthdays .*birthdays\.sql"):
-        prepare(SqlFiles(tmp_path), as_of=at("2026-03-10T12:00"))
+        prepare(SqlFiles(tmp_path))

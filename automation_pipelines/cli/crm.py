@@ -20,7 +20,7 @@ def crm() -> None:
 @click.pass_obj
 def check_command(front: Front) -> None:
     """Read every source whole, prepare every audience, and list what is wrong; exit status 1 if anything is."""
-    prepare(front.sqlfiles, as_of=front.now)
+    prepare(front.sqlfiles)
     source = open_crm(front.settings.crm)
     report = check(source, front.sqlfiles)
     _print(report, source.place)

@@ -87,7 +87,9 @@ def _crm(settings: Settings, as_of: datetime, customers: int, console: Console, 
         console.print(f"The CRM at {url} is used as it is.")
     else:
         rows = build_crm(settings.crm, as_of=as_of, customers=customers)
-        console.print(f"Built a CRM at {url}: " + ", ".join(f"{count:,} {name}" for name, count in rows.items()))
+        console.print(
+            f"Built a CRM at {url}: " + ", ".join(f"{count:,} {name}" for name, count in rows.items())
+        )
         ours = True
     DemoNotes(as_of, url if ours else "").write(settings)
 

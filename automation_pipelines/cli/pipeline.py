@@ -50,6 +50,9 @@ def init(front: Front) -> None:
 def tick(front: Front) -> None:
     """Plan everything that is due now, once, as the 30-minute schedule does."""
     front.database  # noqa: B018 - refuses an outdated schema before the CRM is read
+    if not front.installation.campaigns.running():
+        click.echo("no campaign is started: see `automation campaign list` and `automation campaign start`")
+        return
     done = run_tick(front.installation, as_of=front.now, run_id=str(uuid.uuid4()))
     click.echo(
         f"planned {done.planned}, settled {done.settled} otherwise, {done.decisions} decisions recorded"

@@ -71,7 +71,7 @@ class Composer:
     def compose(self, job: Job, profile: Profile, at: datetime) -> Handoff:
         """Make what the channel takes; an `AutomationError` when this job cannot be made."""
         step = self._step(job)
-        identity = f"{job.id}.{self._installation}"
+        identity = self._identity(job)
         if step.action is not None:
             subject: dict[str, Scalar] = {"subject_id": job.subject_id, "subject_text": job.subject_text}
             values = {**step.values, **subject, "tenant_id": job.tenant_id}
@@ -90,6 +90,12 @@ class Composer:
             identity=identity,
             at=at,
         )
+
+    def _identity(self, job: Job) -> str:
+        """The name of this hand-off for ever: made of the key, so that it outlives a restored ledger."""
+        key = (job.occurrence, job.tenant_id, job.campaign, job.step, job.subject_id, job.recipient_id)
+        digest = hashlib.sha256(":".join(map(str, key)).encode()).hexdigest()[:32]
+        return f"{digest}.{self._installation}"
 
     def _variables(self, job: Job, profile: Profile) -> dict[str, Any]:
         variables: dict[str, Any] = json.loads(job.variables)

@@ -100,6 +100,13 @@ def identify(db: Database, pairs: Iterable[tuple[str, str]], mode: str) -> dict[
     return {pair: known[pair] for pair in wanted}
 
 
+def known_identities(db: Database, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The live integers for a look that writes nothing; what has none yet gets a negative one of the look's own."""
+    with db.reading() as connection:
+        known = _identities(connection, "live")
+    return {pair: known.get(pair, -place) for place, pair in enumerate(sorted(set(pairs)), start=1)}
+
+
 def _identities(connection: sa.Connection, mode: str) -> dict[tuple[str, str], int]:
     i = identities.c
     rows = connection.execute(sa.select(i.campaign, i.step, i.id).where(i.mode == mode))
