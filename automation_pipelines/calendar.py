@@ -36,7 +36,7 @@ def local_times(wanted: pl.DataFrame) -> pl.DataFrame:
 
 
 def openings(window: Window, zone: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """The half-open intervals in which `window` is open in `zone`, touching the range from `start` to `end`."""
+    """The half-open intervals in which `window` is open in `zone`, around the range from `start` to `end`."""
     first = (start.astimezone(ZoneInfo(zone)) - _DAY).date()
     last = (end.astimezone(ZoneInfo(zone)) + _DAY).date()
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))

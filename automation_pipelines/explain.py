@@ -99,11 +99,10 @@ def _seen(decision: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[st
     expires = decision["expires_at"]
     until = f"{expires:%Y-%m-%d %H:%M} UTC" if expires else "never"
     yield Reason.STALE, f"judged at {values['judged_at']}, expires {until}"
-    yield (
-        Reason.INACTIVE,
-        f"campaign {'paused' if values['paused'] else 'running'}, "
-        f"tenant {'active' if values['tenant_active'] else 'switched off'}",
-    )
+    state = "paused" if values["paused"] else "running"
+    validity = "within" if values["valid"] else "outside"
+    tenant = "active" if values["tenant_active"] else "switched off"
+    yield Reason.INACTIVE, f"campaign {state} and {validity} its validity, tenant {tenant}"
     yield Reason.CONDITION, f"the step's condition {'holds' if values['when_holds'] else 'does not hold'}"
     yield Reason.NO_RECIPIENT, f"address {values['address']}"
     opted = "opted out of marketing" if values["opted_out"] else "no opt-out"

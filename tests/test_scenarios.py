@@ -1,6 +1,7 @@
 """What the planner must get right, told as given → expected, on both databases with a virtual clock."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -25,7 +26,11 @@ steps:
   - {id: level-1, offset: 60 minutes, channel: email, template: t, recipient: agent_manager}
   - {id: level-2, offset: 120 minutes, channel: email, template: t, recipient: department_manager}
   - {id: level-3, offset: 240 minutes, channel: email, template: t, recipient: senior_management}
-  - {id: level-4, offset: 480 minutes, channel: email, template: t, recipient: [department_manager, executives]}
+  - id: level-4
+    offset: 480 minutes
+    channel: email
+    template: t
+    recipient: [department_manager, executives]
 """
 BIRTHDAY = """
 id: birthday
@@ -149,7 +154,9 @@ def test_a_corrected_birthday_is_greeted_once_a_year(office: World) -> None:
     assert len(office.sent()) == 2
 
 
-def test_29_february_is_greeted_once_though_the_setting_changes_that_day(tmp_path, database_url) -> None:
+def test_29_february_is_greeted_once_though_the_setting_changes_that_day(
+    tmp_path: Path, database_url: str
+) -> None:
     urls = database_url, f"sqlite:///{tmp_path / 'crm.db'}"
     world = World.create(tmp_path / "home", *urls, leap_day="02-28")
     world.add("tenants", id=1)
@@ -214,12 +221,12 @@ def test_a_tenant_that_moves_during_the_day_gets_todays_message_once(
     assert len(office.sent()) == 1
 
 
-def test_text_keys_are_distinct_subjects_and_shown_as_they_are(tmp_path, database_url) -> None:
+def test_text_keys_are_distinct_subjects_and_shown_as_they_are(tmp_path: Path, database_url: str) -> None:
     own = tmp_path / "sql" / "sources"
     own.mkdir(parents=True)
     columns = (
-        "id, tenant_id, name, first_name, email, phone, locale, time_zone, country, segment, status, birthday, "
-        "lifetime_value, email_opt_out, created_at, last_activity_at, agent_id, updated_at"
+        "id, tenant_id, name, first_name, email, phone, locale, time_zone, country, segment, status, "
+        "birthday, lifetime_value, email_opt_out, created_at, last_activity_at, agent_id, updated_at"
     )
     (own / "customers.sql").write_text(
         f"-- One customer.\n-- text ids: id, tenant_id, agent_id\nSELECT {columns} FROM customers"
@@ -421,7 +428,9 @@ purpose: transactional
 class TestCrash:
     """Between the commit of the ledger and the decision files, and two planners at once."""
 
-    def test_lost_decision_files_are_restored_from_the_ledger(self, office: World, monkeypatch) -> None:
+    def test_lost_decision_files_are_restored_from_the_ledger(
+        self, office: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         office.add("customers", id=2, birthday="1990-03-10")
         office.apply(BIRTHDAY, start=LONG_AGO)
         with monkeypatch.context() as broken:

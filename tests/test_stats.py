@@ -48,9 +48,18 @@ def decide(files: FileStore, *decided: dict[str, Any], run: str = "run-1", as_of
     """File decisions of one run; what is not given has a sensible value."""
     sensible = {
         **dict.fromkeys(("tenant_id", "campaign_id", "campaign_version"), 1),
-        "occurrence": 1000, "step_id": 2, "recipient_id": 0, "due_at": NOON, "reason": "waiting",
-        "campaign": "birthday", "step": "wish", "channel": "email", "purpose": "marketing",
-        "run_id": run, "mode": "live", "as_of": as_of,
+        "occurrence": 1000,
+        "step_id": 2,
+        "recipient_id": 0,
+        "due_at": NOON,
+        "reason": "waiting",
+        "campaign": "birthday",
+        "step": "wish",
+        "channel": "email",
+        "purpose": "marketing",
+        "run_id": run,
+        "mode": "live",
+        "as_of": as_of,
     }
     schema = {column.name: FRAME_TYPES[column.type] for column in decisions.COLUMNS}
     frame = pl.DataFrame([{**sensible, **row} for row in decided], schema=schema)

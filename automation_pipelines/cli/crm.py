@@ -19,7 +19,7 @@ def crm() -> None:
 @crm.command("check")
 @click.pass_obj
 def check_command(front: Front) -> None:
-    """Read every source whole, prepare every audience, and list what is wrong; exit status 1 if anything is."""
+    """Read every source whole, prepare every audience, and list what is wrong; exit status 1 then."""
     prepare(front.sqlfiles)
     source = open_crm(front.settings.crm)
     report = check(source, front.sqlfiles)

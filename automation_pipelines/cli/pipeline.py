@@ -81,7 +81,7 @@ def preview(
     front.database  # noqa: B018
     since = since or front.now
     if since < front.now - front.settings.tick:
-        msg = f"a preview starts now or later: {since.isoformat()} is past; `automation explain` tells what happened"
+        msg = f"a preview starts now or later, not {since.isoformat()}: `automation explain` tells what happened"
         raise RefusedError(msg)
     state = front.installation.campaigns.show(campaign).entry.state if campaign else None
     drafts = [campaign] if campaign and state == "draft" else []
@@ -121,8 +121,8 @@ def explain(
     )
     if not found:
         msg = (
-            f"no decision was ever made about '{subject}': no started campaign's audience returned it while a step "
-            "was due. Check the key, and `automation preview --campaign …` for what is still to come"
+            f"no decision was ever made about '{subject}': no started campaign's audience returned it "
+            "while a step was due. Check the key, and `automation preview --campaign …` for what is still to come"
         )
         raise RefusedError(msg)
     for one in found:
@@ -134,7 +134,8 @@ def _print(one: Explanation) -> None:
     click.secho(f"{decision['campaign']} / {decision['step']}: {decision['reason']}", bold=True, nl=False)
     click.echo(
         f"  (subject {decision['subject_text']}, recipient {decision['recipient_id']}, "
-        f"due {decision['due_at']:%Y-%m-%d %H:%M} UTC, version {decision['campaign_version']}, {decision['mode']})"
+        f"due {decision['due_at']:%Y-%m-%d %H:%M} UTC, version {decision['campaign_version']}, "
+        f"{decision['mode']})"
     )
     for gate in one.gates:
         mark = {True: "passed ", False: "STOPPED", None: "       "}[gate.passed]

@@ -101,7 +101,7 @@ def identify(db: Database, pairs: Iterable[tuple[str, str]], mode: str) -> dict[
 
 
 def known_identities(db: Database, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """The live integers for a look that writes nothing; what has none yet gets a negative one of the look's own."""
+    """The live integers, for a look that writes nothing: what has none yet gets a negative one."""
     with db.reading() as connection:
         known = _identities(connection, "live")
     return {pair: known.get(pair, -place) for place, pair in enumerate(sorted(set(pairs)), start=1)}

@@ -118,6 +118,7 @@ SELECT
         zone := r.zone,
         judged_at := CAST(r.judged_at AS VARCHAR),
         paused := r.paused,
+        valid := coalesce(r.due_at >= r.valid_from, true) AND coalesce(r.due_at <= r.valid_until, true),
         tenant_active := r.tenant_active,
         when_holds := r.when_holds,
         address := CASE
