@@ -81,7 +81,7 @@ def preview(
     front.database  # noqa: B018
     since = since or front.now
     if since < front.now - front.settings.tick:
-        msg = f"a preview starts now or later, not {since.isoformat()}: `automation explain` tells what happened"
+        msg = f"a preview starts now or later, not {since.isoformat()}: `automation explain` tells the past"
         raise RefusedError(msg)
     state = front.installation.campaigns.show(campaign).entry.state if campaign else None
     drafts = [campaign] if campaign and state == "draft" else []
@@ -122,7 +122,7 @@ def explain(
     if not found:
         msg = (
             f"no decision was ever made about '{subject}': no started campaign's audience returned it "
-            "while a step was due. Check the key, and `automation preview --campaign …` for what is still to come"
+            "while a step was due. Check the key, and `automation preview --campaign …` for what is to come"
         )
         raise RefusedError(msg)
     for one in found:

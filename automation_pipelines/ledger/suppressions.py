@@ -35,6 +35,10 @@ class Contact(NamedTuple):
     topic: str
 
 
+# What the engine's trim() removes: the space separators of Unicode (category Zs).
+_SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+
+
 def address_hash(salt: str, channel: str, address: str) -> str:
     """SHA-256 of salt, channel and normalised address, in hex.
 
@@ -42,7 +46,7 @@ def address_hash(salt: str, channel: str, address: str) -> str:
     """
     # Character by character, as the engine does it: Python alone would look at the neighbours of a
     # final sigma, and would make two characters of a dotted capital I.
-    normal = "".join(character.lower()[0] for character in address.strip(" "))
+    normal = "".join(character.lower()[0] for character in address.strip(_SPACES))
     return hashlib.sha256(f"{salt}:{channel}:{normal}".encode()).hexdigest()
 
 
