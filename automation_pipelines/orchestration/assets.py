@@ -28,6 +28,7 @@ from automation_pipelines.orchestration.runs import (
     remember_first_day,
     too_far,
 )
+from automation_pipelines.selection import empty
 from automation_pipelines.tick import (
     Frames,
     TickResult,
@@ -201,7 +202,7 @@ def _release(
 def _commit(run_id: str, installation: Installation, files: RunFiles, work: Work) -> TickResult:
     frames = _frames(installation, files, work)
     with open_engine() as engine:
-        engine.add(**{name: frames.get(name, records.empty(name)) for name in SOURCES})
+        engine.add(**{name: frames.get(name, empty(name)) for name in SOURCES})
         for need in work.needs:
             audience = files.read(f"audience_{need.audience}")
             if audience is not None:

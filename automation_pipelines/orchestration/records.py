@@ -10,8 +10,6 @@ import dagster as dg
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.sources import SOURCES
-from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import jobs as delivery_jobs
 from automation_pipelines.ledger import operations
@@ -24,12 +22,6 @@ from automation_pipelines.orchestration.specs import AUDIENCE
 DayFrame = tuple[date, pl.DataFrame]
 
 _SHOWN = 10
-
-
-def empty(source: str) -> pl.DataFrame:
-    """A source that was not read."""
-    columns = {column.name: FRAME_TYPES[column.type] for column in SOURCES[source].columns}
-    return pl.DataFrame(schema={**columns, "id_text": pl.String()})
 
 
 def audience_dataset(audience: str, mode: str) -> str:
