@@ -75,6 +75,11 @@ class Engine:
         """Run one statement and keep its rows in the engine as table `name`."""
         self.connection.sql(statement, params=dict(parameters or {})).create(name)
 
+    def drop(self, *names: str) -> None:
+        """Forget tables kept here."""
+        for name in names:
+            self.connection.execute(f'DROP TABLE "{name}"')
+
     def count(self, name: str) -> int:
         """The number of rows of a table or frame."""
         return int(self.query(f'SELECT count(*) AS n FROM "{name}"')["n"][0])

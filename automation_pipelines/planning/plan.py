@@ -28,8 +28,6 @@ from automation_pipelines.sqlfiles import SqlFiles
 _DAY = timedelta(days=1)
 _INSTANT = FRAME_TYPES[Type.INSTANT]
 
-_STATEMENTS = ("recipients", "addressed", "days_of")
-
 _DECISIONS = pl.Schema(
     {
         "occurrence": pl.Int64(),
@@ -111,8 +109,10 @@ def plan(
         return Plan(clock, pl.DataFrame(schema=_DECISIONS), scope_frame([]))
     engine.add(**small_tables(present, numbers, clock))
     scope = candidates(engine, files, present, numbers)
-    for name in _STATEMENTS:
-        engine.keep(name, files.find("planning", name).text)
+    # What was used is dropped on the way: with a message to everybody each of these holds everybody.
+    engine.keep("recipients", files.find("planning", "recipients").text)
+    engine.keep("addressed", files.find("planning", "addressed").text)
+    engine.drop("candidates", "recipients")
     _fall_due(engine, files, present, clock)
     _drop_settled(engine, files, record)
     decided = _with_held(_decide(engine, files, record, clock), record)
@@ -122,16 +122,17 @@ def plan(
 
 def _fall_due(engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampaign], clock: Clock) -> None:
     """Keep table `due`: the moments of the window, moved to where their send window is open."""
-    days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM days_of WHERE {day} IS NOT NULL"
+    days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM addressed WHERE {day} IS NOT NULL"
     wanted = engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
     engine.add(local_times=calendar.local_times(wanted), slots=_slots(engine, campaigns, clock))
     engine.keep("due", files.find("planning", "due").text)
+    engine.drop("addressed")
 
 
 def _slots(engine: Engine, campaigns: Sequence[ActiveCampaign], clock: Clock) -> pl.DataFrame:
     """The openings of the send windows in the zones that occur; no more than a year back."""
     occurring = engine.query(
-        "SELECT DISTINCT s.window_id, d.window_zone FROM days_of AS d "
+        "SELECT DISTINCT s.window_id, d.window_zone FROM addressed AS d "
         "INNER JOIN steps AS s ON d.step_id = s.step_id WHERE s.window_id IS NOT NULL"
     )
     windows: dict[str, Window] = {a.spec.id: a.spec.window for a in campaigns if a.spec.window}
@@ -152,6 +153,7 @@ def _drop_settled(engine: Engine, files: SqlFiles, record: Record) -> None:
     engine.add(settled=record.settled(keys))
     unsettled = files.find("planning", "unsettled").text
     engine.keep("moments", f"SELECT row_number() OVER () AS moment_id, m.* FROM ({unsettled}) AS m")
+    engine.drop("due")
 
 
 def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl.DataFrame:
@@ -164,12 +166,12 @@ def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl
         suppressions=record.suppressions(clock.as_of),
         recent=record.recently_planned(repeats["step_id"].to_list(), since),
     )
-    engine.keep(
-        "decided",
+    decided = engine.query(
         files.find("planning", "decided").text,
         {"as_of": clock.as_of, "late_before": clock.late_before, "salt": record.salt},
     )
-    return engine.query("SELECT * FROM decided ORDER BY due_at, step_id, tenant_id, subject_id, recipient_id")
+    engine.drop("moments")
+    return decided
 
 
 def _with_held(decided: pl.DataFrame, record: Record) -> pl.DataFrame:

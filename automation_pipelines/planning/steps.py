@@ -120,16 +120,18 @@ def candidates(
 ) -> pl.DataFrame:
     """Keep table `candidates` and return, per campaign, how many audience rows there were and belonged."""
     template = files.find("planning", "candidates").text
-    parts, scope = [], []
+    tables: list[str] = []
+    scope = []
     for number, active in enumerate(campaigns):
         statement, parameters = _candidate_statement(template, active.spec, numbers)
         table = f"candidates_{number}"
         engine.keep(table, statement, parameters)
-        parts.append(f"SELECT * FROM {table}")
+        tables.append(table)
         selected, steps = engine.count(f"audience_{active.spec.audience}"), len(active.spec.steps)
         scope.append((active.spec.id, active.spec.audience, selected, engine.count(table) // steps))
-    union = " UNION ALL ".join(parts)
+    union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
     engine.keep("candidates", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
+    engine.drop(*tables)
     return scope_frame(scope)
 
 

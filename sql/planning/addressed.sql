@@ -1,26 +1,36 @@
 -- One row per moment: a candidate for one recipient, with the local day and time at which it counts.
+-- `day` and `anchor_day` are null where the offset is exact.
+WITH placed AS (
+    SELECT
+        c.*,
+        r.recipient_id,
+        CASE WHEN r.is_customer THEN k.email ELSE u.email END AS raw_address,
+        CASE WHEN r.is_customer THEN k.name ELSE u.name END AS recipient_name,
+        CASE WHEN r.is_customer THEN k.first_name END AS recipient_first_name,
+        coalesce(r.is_customer AND k.email_opt_out, false) AS opted_out,
+        CASE s.zone
+            WHEN 'tenant' THEN t.time_zone
+            WHEN 'recipient' THEN coalesce(CASE WHEN r.is_customer THEN k.time_zone END, t.time_zone)
+            ELSE s.zone
+        END AS zone,
+        CASE s.window_zone
+            WHEN 'recipient' THEN coalesce(CASE WHEN r.is_customer THEN k.time_zone END, t.time_zone)
+            WHEN 'tenant' THEN t.time_zone
+            ELSE s.window_zone
+        END AS window_zone,
+        coalesce(s.clock, t.send_time) AS clock,
+        t.active AS tenant_active
+    FROM candidates AS c
+    INNER JOIN steps AS s ON c.step_id = s.step_id
+    INNER JOIN tenants AS t ON c.tenant_id = t.id
+    INNER JOIN recipients AS r ON c.candidate_id = r.candidate_id
+    LEFT JOIN customers AS k ON r.is_customer AND c.customer_id = k.id
+    LEFT JOIN users AS u ON NOT r.is_customer AND r.recipient_id = u.id
+)
+
 SELECT
-    c.*,
-    r.recipient_id,
-    CASE WHEN r.is_customer THEN k.email ELSE u.email END AS raw_address,
-    CASE WHEN r.is_customer THEN k.name ELSE u.name END AS recipient_name,
-    CASE WHEN r.is_customer THEN k.first_name END AS recipient_first_name,
-    coalesce(r.is_customer AND k.email_opt_out, false) AS opted_out,
-    CASE s.zone
-        WHEN 'tenant' THEN t.time_zone
-        WHEN 'recipient' THEN coalesce(CASE WHEN r.is_customer THEN k.time_zone END, t.time_zone)
-        ELSE s.zone
-    END AS zone,
-    CASE s.window_zone
-        WHEN 'recipient' THEN coalesce(CASE WHEN r.is_customer THEN k.time_zone END, t.time_zone)
-        WHEN 'tenant' THEN t.time_zone
-        ELSE s.window_zone
-    END AS window_zone,
-    coalesce(s.clock, t.send_time) AS clock,
-    t.active AS tenant_active
-FROM candidates AS c
-INNER JOIN steps AS s ON c.step_id = s.step_id
-INNER JOIN tenants AS t ON c.tenant_id = t.id
-INNER JOIN recipients AS r ON c.candidate_id = r.candidate_id
-LEFT JOIN customers AS k ON r.is_customer AND c.customer_id = k.id
-LEFT JOIN users AS u ON NOT r.is_customer AND r.recipient_id = u.id
+    p.*,
+    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, local_date(p.anchor_at, p.zone)) END AS anchor_day,
+    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, local_date(p.anchor_at, p.zone)) + p.days END AS day
+FROM placed AS p
+INNER JOIN steps AS s ON p.step_id = s.step_id

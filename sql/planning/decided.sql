@@ -134,3 +134,4 @@ SELECT
     )) AS VARCHAR) AS "values"
 FROM ranked AS r
 INNER JOIN steps AS s ON r.step_id = s.step_id
+ORDER BY r.due_at, r.step_id, r.tenant_id, r.subject_id, r.recipient_id

@@ -9,7 +9,7 @@ WITH nominal AS (
             ELSE plus_minutes(d.anchor_at, s.minutes)
         END AS nominal_at,
         coalesce(d.anchor_at, n.instant) AS anchor_instant
-    FROM days_of AS d
+    FROM addressed AS d
     INNER JOIN steps AS s ON d.step_id = s.step_id
     LEFT JOIN local_times AS l ON d.zone = l.zone AND d.day = l.day AND d.clock = l.at
     LEFT JOIN local_times AS n ON d.zone = n.zone AND d.anchor_day = n.day AND d.clock = n.at
