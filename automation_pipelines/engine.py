@@ -3,6 +3,7 @@
 Every engine speaks UTC, has the macros of `sql/macros.sql`, and takes values only as bound parameters.
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -80,6 +81,12 @@ class Engine:
         for name in names:
             self.connection.execute(f'DROP TABLE "{name}"')
 
+    def clear(self) -> None:
+        """Forget everything and give its memory back."""
+        for name in self.names():
+            self.connection.unregister(name)
+            self.connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+
     def count(self, name: str) -> int:
         """The number of rows of a table or frame."""
         return int(self.query(f'SELECT count(*) AS n FROM "{name}"')["n"][0])
@@ -92,7 +99,9 @@ class Engine:
 @contextmanager
 def open_engine(*, memory_limit: str = "1500MB") -> Iterator[Engine]:
     """An engine in memory, closed at the end."""
-    connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit})
+    connection = duckdb.connect(
+        ":memory:", config={"memory_limit": memory_limit, "temp_directory": tempfile.gettempdir()}
+    )
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute((SHIPPED / "macros.sql").read_text(encoding="utf-8"))

@@ -128,15 +128,17 @@ def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: 
     frames = read_sources(installation, work) if work.needs else {}
     with open_engine() as engine:
         select_audiences(installation, engine, frames, work)
+        frames.clear()
         return plan_and_commit(installation, engine, work, run_id=run_id, mode=mode)
 
 
 def plan_and_commit(
     installation: Installation, engine: Engine, work: Work, *, run_id: str, mode: str = "live"
 ) -> TickResult:
-    """The part of a tick that must be alone: decide over the audiences in `engine`, and write."""
+    """The part of a tick that must be alone: decide over the audiences in `engine`, use them up, and write."""
     with installation.database.planner_lock():
         decisions.restore(installation.database, installation.files)
         record = decisions.LedgerRecord(installation.database, installation.files, mode)
         made = decide(installation, engine, work.campaigns, work.clock, record)
+        engine.clear()
         return commit(installation, made, work.tenants, run_id=run_id, mode=mode)

@@ -17,7 +17,6 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import FRAME_TYPES, Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
-from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.record import Record
@@ -27,6 +26,9 @@ from automation_pipelines.sqlfiles import SqlFiles
 
 _DAY = timedelta(days=1)
 _INSTANT = FRAME_TYPES[Type.INSTANT]
+
+_KEYS = "d.occurrence, d.tenant_id, s.campaign_id, d.step_id, d.subject_id, d.recipient_id"
+_KEYED = "FROM {table} AS d INNER JOIN steps AS s ON d.step_id = s.step_id"
 
 _DECISIONS = pl.Schema(
     {
@@ -115,8 +117,7 @@ def plan(
     engine.drop("candidates", "recipients")
     _fall_due(engine, files, present, clock)
     _drop_settled(engine, files, record)
-    decided = _with_held(_decide(engine, files, record, clock), record)
-    rows = with_variables(engine, decided)
+    rows = with_variables(engine, _decide(engine, files, record, clock))
     return Plan(clock, rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items()), scope)
 
 
@@ -146,10 +147,7 @@ def _slots(engine: Engine, campaigns: Sequence[ActiveCampaign], clock: Clock) ->
 
 def _drop_settled(engine: Engine, files: SqlFiles, record: Record) -> None:
     """Keep table `moments`: what is due and not settled yet."""
-    keys = engine.query(
-        "SELECT d.occurrence, d.tenant_id, s.campaign_id, d.step_id, d.subject_id, d.recipient_id "
-        "FROM due AS d INNER JOIN steps AS s ON d.step_id = s.step_id"
-    )
+    keys = engine.query(f"SELECT {_KEYS} {_KEYED.format(table='due')}")
     engine.add(settled=record.settled(keys))
     unsettled = files.find("planning", "unsettled").text
     engine.keep("moments", f"SELECT row_number() OVER () AS moment_id, m.* FROM ({unsettled}) AS m")
@@ -162,7 +160,9 @@ def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl
         "FROM moments WHERE repeat_minutes IS NOT NULL"
     )
     since: datetime = repeats.item(0, "since") if len(repeats) else clock.as_of
+    held = record.held(engine.query(f"SELECT {_KEYS}, d.due_at {_KEYED.format(table='moments')}"))
     engine.add(
+        held=held,
         suppressions=record.suppressions(clock.as_of),
         recent=record.recently_planned(repeats["step_id"].to_list(), since),
     )
@@ -172,12 +172,6 @@ def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl
     )
     engine.drop("moments")
     return decided
-
-
-def _with_held(decided: pl.DataFrame, record: Record) -> pl.DataFrame:
-    """Add `held_by`: the open reason a moment had before."""
-    held = record.held(decided.select(*KEY, "due_at")).rename({"reason": "held_by"})
-    return decided.join(held, on=list(KEY), how="left", maintain_order="left")
 
 
 def profiles(tenants: pl.DataFrame) -> pl.DataFrame:

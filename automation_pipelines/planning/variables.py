@@ -10,7 +10,16 @@ from automation_pipelines.model import Reason
 
 def with_variables(engine: Engine, decided: pl.DataFrame) -> pl.DataFrame:
     """Add `variables`, a JSON object, to the planned rows of `decided`; null for the others."""
-    planned = decided.filter(pl.col("reason") == Reason.PLANNED)
+    used = (
+        "moment_id",
+        "audience",
+        "row_id",
+        "address",
+        "recipient_name",
+        "recipient_first_name",
+        "window_zone",
+    )
+    planned = decided.lazy().filter(pl.col("reason") == Reason.PLANNED).select(used).collect()
     engine.add(planned=planned)
     parts = [
         engine.query(_variables_statement(AUDIENCES[name]), {"audience": name})

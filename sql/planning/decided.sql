@@ -112,6 +112,7 @@ SELECT
         CASE WHEN NOT s.late_all AND r.due_at <= $late_before AND r.due_at < r.last_passed THEN 'superseded' END,
         'planned'
     ) AS reason,
+    o.reason AS held_by,
     CAST(to_json(struct_pack(
         anchor := coalesce(CAST(r.anchor_on AS VARCHAR), CAST(r.anchor_at AS VARCHAR)),
         nominal_at := CAST(r.nominal_at AS VARCHAR),
@@ -134,4 +135,10 @@ SELECT
     )) AS VARCHAR) AS "values"
 FROM ranked AS r
 INNER JOIN steps AS s ON r.step_id = s.step_id
-ORDER BY r.due_at, r.step_id, r.tenant_id, r.subject_id, r.recipient_id
+LEFT JOIN held AS o
+    ON
+        r.occurrence = o.occurrence
+        AND r.tenant_id = o.tenant_id
+        AND r.step_id = o.step_id
+        AND r.subject_id = o.subject_id
+        AND r.recipient_id = o.recipient_id
