@@ -17,7 +17,7 @@ from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Typ
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.errors import ConfigurationError, SourceError
 from automation_pipelines.extraction import Crm, Demand, Selection, extract, merged, open_crm, watermarks
-from automation_pipelines.extraction.crm import compiled
+from automation_pipelines.extraction.crm import compiled, said
 from automation_pipelines.sqlfiles import SqlFiles
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -444,13 +444,28 @@ def test_a_directory_of_files_is_one_table(tmp_path: Path) -> None:
         "postgresql+psycopg://ada:s3cr3t@127.0.0.1:1/crm",
         "nosuchdatabase://ada:s3cr3t@127.0.0.1:1/crm",
         "postgresql+nosuchdriver://ada:s3cr3t@127.0.0.1/crm",
+        "nosuchdatabase://ada:s3cr3t/with?all@127.0.0.1:1/crm",
+        "postgresql://127.0.0.1:1/crm?user=ada&password=s3cr3t",
     ],
 )
 def test_a_crm_out_of_reach_is_named_without_its_password(url: str) -> None:
+    crm = open_crm(url)
     with pytest.raises(SourceError, match="cannot be opened") as raised:
-        watermarks(open_crm(url), FILES)
-    assert "s3cr3t" not in str(raised.value)
+        watermarks(crm, FILES)
+    assert "s3cr3t" not in str(raised.value) + crm.place
     assert raised.value.__cause__ is None
+
+
+def test_a_mistyped_url_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigurationError, match="no CRM directory at postgresql://127") as raised:
+        watermarks(open_crm("postgresql:/ada:s3cr3t@127.0.0.1/crm"), FILES)
+    assert "s3cr3t" not in str(raised.value)
+
+
+def test_a_driver_is_quoted_without_any_password_of_the_url() -> None:
+    url = "mysql://ada:s3%63r3t@127.0.0.1/crm?ssl_password=n0t%20told"
+    told = said(RuntimeError("wrong: s3cr3t, s3%63r3t, n0t told, n0t%20told"), url)
+    assert told == "wrong: ***, ***, ***, ***"
 
 
 def test_a_source_cannot_write_to_postgres(postgres_url: str, tmp_path: Path) -> None:

@@ -96,9 +96,10 @@ def _crm(settings: Settings, as_of: datetime, customers: int, console: Console, 
 
 def _hidden(crm: str) -> str:
     try:
-        return sa.make_url(crm).render_as_string(hide_password=True)
+        return sa.make_url(crm).set(query={}).render_as_string(hide_password=True)
     except sa.exc.ArgumentError:
-        msg = f"the demo CRM is a database, and AUTOMATION_CRM_URL names {crm}: write sqlite:///file or postgresql://…"
+        # Not shown: what is no URL may still hold the password of a mistyped one.
+        msg = "the demo CRM is a database, and AUTOMATION_CRM_URL names none: write sqlite:///file or postgresql://…"
         raise ConfigurationError(msg) from None
 
 

@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -56,15 +57,22 @@ class Crm(ABC):
 def said(error: Exception, url: str = "") -> str:
     """What a driver said, without the statement it repeats and without the secrets of `url`."""
     text = re.split(r"\nquery", str(getattr(error, "orig", None) or error), flags=re.IGNORECASE)[0].strip()
-    password = re.search(r"://[^:/@]*:([^@/]+)@", url)
-    for secret in (url, password.group(1) if password else ""):
-        text = text.replace(secret, "***") if secret else text
+    for secret in _secrets(url):
+        text = text.replace(secret, "***")
     return text
+
+
+def _secrets(url: str) -> list[str]:
+    """The URL and the passwords in it, as written and as sent, the longest first."""
+    # A password may hold all that separates the parts of a URL but the last @.
+    written = [*re.findall(r"://[^:@]*:(.*)@", url), *re.findall(r"[?&][^=&]*(?:password|pwd)=([^&]*)", url)]
+    found = {url, *written, *map(unquote, written)} - {""}
+    return sorted(found, key=len, reverse=True)
 
 
 def shown(url: str) -> str:
     """The URL without user, password and options."""
-    return re.sub(r"://[^@/]*@", "://", url).partition("?")[0]
+    return re.sub(r":.*@", "://", url).partition("?")[0]
 
 
 def compiled(statement: sa.Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from automation_pipelines.errors import ConfigurationError, SourceError
-from automation_pipelines.extraction.crm import Crm, compiled, form_of, said
+from automation_pipelines.extraction.crm import Crm, compiled, form_of, said, shown
 from automation_pipelines.extraction.statements import Form
 
 _READERS = {
@@ -65,7 +65,10 @@ class DirectoryCrm(Crm):
 def _tables(path: Path) -> dict[str, str]:
     """Table name → the DuckDB call that reads it."""
     if not path.is_dir():
-        msg = f"no CRM directory at {path}: set AUTOMATION_CRM_URL to a database URL or a directory"
+        # What is no directory may be a mistyped URL with a password.
+        msg = (
+            f"no CRM directory at {shown(str(path))}: set AUTOMATION_CRM_URL to a database URL or a directory"
+        )
         raise ConfigurationError(msg)
     tables: dict[str, str] = {}
     for entry in sorted(path.iterdir()):

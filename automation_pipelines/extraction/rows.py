@@ -23,7 +23,7 @@ class RowsCrm(Crm):
     def open(self) -> None:
         """Connect with the URL's own driver."""
         try:
-            self.engine = sa.create_engine(self.url)
+            self.engine = sa.create_engine(self.url, hide_parameters=True)
             self.connection = self.engine.connect()
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             msg = f"the CRM at {self.place} cannot be opened: {said(error, self.url)}"

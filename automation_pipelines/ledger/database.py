@@ -270,8 +270,8 @@ class Database:
         self.engine.dispose()
 
     def __str__(self) -> str:
-        """The URL without its password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        """The URL without its password and options, which may hold another."""
+        return self.engine.url.set(query={}).render_as_string(hide_password=True)
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

@@ -74,6 +74,7 @@ class TestOpening:
 
     def test_its_name_hides_the_password(self) -> None:
         assert "secret" not in str(Database.open("postgresql://user:secret@host/db"))
+        assert "secret" not in str(Database.open("postgresql://host/db?password=secret"))
 
     def test_an_unreachable_server_is_a_configuration_error(self) -> None:
         with pytest.raises(ConfigurationError, match="cannot be reached") as refused:
