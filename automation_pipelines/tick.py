@@ -135,7 +135,7 @@ def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: 
 def plan_and_commit(
     installation: Installation, engine: Engine, work: Work, *, run_id: str, mode: str = "live"
 ) -> TickResult:
-    """The part of a tick that must be alone: decide over the audiences in `engine`, use them up, and write."""
+    """The part of a tick that must be alone: decide over the audiences in `engine`, and write."""
     with installation.database.planner_lock():
         decisions.restore(installation.database, installation.files)
         record = decisions.LedgerRecord(installation.database, installation.files, mode)
