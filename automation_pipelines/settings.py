@@ -4,12 +4,15 @@ Nothing else in the project reads the environment. URLs may hold passwords: they
 so printing settings, logs and errors cannot leak them.
 """
 
+import re
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
+import sqlalchemy as sa
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,25 +20,51 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+def _readable(value: SecretStr) -> SecretStr:
+    """Refuse a URL whose parts cannot be told apart: part of its password would pass for the host."""
+    text = value.get_secret_value()
+    _, separator, rest = text.partition("://")
+    user, at, _ = rest.rpartition("@")
+    if not separator and re.search(r":.*@|(password|pwd) *=", text):
+        kind, advice = "url", "write it as a URL: scheme://user:password@host/…"
+        raise PydanticCustomError(kind, advice)
+    if at and not rest.startswith("/") and re.search(r"[@/?#\s]|%(?![0-9A-Fa-f]{2})", user):
+        kind, advice = (
+            "url",
+            "write special characters of user, password and options as %XX (@ is %40, / is %2F)",
+        )
+        raise PydanticCustomError(kind, advice)
+    if re.match(r"[^/?]*:(?!\d*([/?]|$))[^/?\]]*([/?]|$)", rest[len(user + at) :]):
+        kind, advice = "url", "the port is no number: write scheme://user:password@host:port/…"
+        raise PydanticCustomError(kind, advice)
+    return value
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_readable)]
 
 
 class Settings(BaseSettings):
     """One installation. Every field can be passed by name; the environment fills the rest."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AUTOMATION_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="AUTOMATION_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        # Errors are raised before a value is a secret.
+        hide_input_in_errors=True,
     )
 
     home: AbsolutePath = Field(
         default=Path(".automation"), description="Directory of everything the system writes."
     )
-    crm_url: SecretStr | None = Field(
+    crm_url: SecretUrl | None = Field(
         default=None,
         description="The CRM: sqlite:///file, postgresql://…, a directory of Parquet/CSV files, or "
         "any SQLAlchemy URL. Default: <home>/crm.db.",
     )
-    database_url: SecretStr | None = Field(
+    database_url: SecretUrl | None = Field(
         default=None,
         description="The automation database (ledger, campaigns): sqlite:///file or postgresql://…. "
         "Default: <home>/automation.db.",
@@ -43,7 +72,7 @@ class Settings(BaseSettings):
     sql_dir: AbsolutePath | None = Field(
         default=None, description="Directory whose SQL files take precedence over the shipped ones."
     )
-    smtp_url: SecretStr | None = Field(
+    smtp_url: SecretUrl | None = Field(
         default=None,
         description="smtp://user:password@host:587?tls=starttls, or smtps://…. "
         "Default: messages are written to the maildir <home>/outbox.",
@@ -57,7 +86,9 @@ class Settings(BaseSettings):
         default=None, description="First UTC day the Dagster UI offers. Default: the day of the first tick."
     )
     notify_email: str | None = Field(
-        default=None, description="Who is told when a run fails; sent through the email channel."
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Who is told when a run fails; sent through the email channel.",
     )
     job_max_retries: int = Field(
         default=3,
@@ -78,6 +109,15 @@ class Settings(BaseSettings):
     def crm(self) -> str:
         """The CRM's URL or directory, defaults applied. Holds secrets: never print it."""
         return self.crm_url.get_secret_value() if self.crm_url else f"sqlite:///{self.home / 'crm.db'}"
+
+    @property
+    def crm_backend(self) -> str | None:
+        """Which database the CRM is, in SQLAlchemy's words; `None` for a directory of files."""
+        try:
+            backend = sa.make_url(self.crm).get_backend_name()
+        except sa.exc.ArgumentError:
+            return None
+        return {"file": None, "postgres": "postgresql"}.get(backend, backend)
 
     @property
     def database(self) -> str:
