@@ -175,7 +175,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def test_without_a_writable_crm_actions_are_refused(tmp_path: Path) -> None:
     text = HEAD + "audience: open_quotes\nsteps:\n  - id: a\n    action: archive\n"
     (problem,) = problems(tmp_path, {"care.yaml": text}, Known(frozenset({"email"}), {}))
-    assert problem.startswith("care.yaml:6: this CRM is read from files and cannot be written")
+    wanted = "this CRM cannot be written: actions need one in SQLite or PostgreSQL"
+    assert problem == f"care.yaml:6: {wanted}"
 
 
 TEMPLATE = {

@@ -7,8 +7,6 @@ it decides nothing: it reports what became of each hand-off.
 from collections.abc import Sequence
 from typing import Protocol
 
-import sqlalchemy as sa
-
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
@@ -47,7 +45,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     """Assemble the channels of an installation, by name; connects to nothing.
 
     E-mail goes to the SMTP server, without one into the maildir of the embedded default. Write-backs
-    need a CRM that is a database we know how to mark; over a directory of files there are none.
+    need a CRM whose transactions we know how to mark; over any other, or files, there are none.
     """
     email: Channel = (
         EmailChannel(settings.smtp_url.get_secret_value(), connections=settings.smtp_connections)
@@ -55,15 +53,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
         else MaildirChannel(settings.outbox)
     )
     channels = {email.name: email}
-    if _markable(settings.crm):
+    if settings.crm_backend in ("sqlite", "postgresql"):
         crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
         channels[crm.name] = crm
     return channels
-
-
-def _markable(crm: str) -> bool:
-    try:
-        backend = sa.make_url(crm).get_backend_name()
-    except sa.exc.ArgumentError:
-        return False
-    return backend in ("sqlite", "postgresql")

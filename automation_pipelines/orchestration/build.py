@@ -6,7 +6,6 @@ Connects to nothing; no wiring happens anywhere else.
 from collections.abc import Callable, Mapping
 
 import dagster as dg
-import sqlalchemy as sa
 
 from automation_pipelines.channels import Channel, build_channels
 from automation_pipelines.installation import Installation
@@ -33,10 +32,10 @@ def build_definitions(
     first = first_day(installation) or clock().date()
     automation = Automation(installation, channels or (lambda: build_channels(settings)), clock, first)
     days = specs.utc_days(first)
-    database = "postgres" if installation.database.dialect == "postgresql" else "sqlite"
+    database = _kind(installation.database.dialect)
     return dg.Definitions(
         assets=[
-            *specs.crm_specs(_kind(settings.crm)),
+            *specs.crm_specs(_kind(settings.crm_backend)),
             *planning_assets(database, days),
             *outcome_assets(database, days),
         ],
@@ -49,10 +48,6 @@ def build_definitions(
     )
 
 
-def _kind(crm: str) -> str:
-    """What the CRM is, for the graph: a database, or a directory of files."""
-    try:
-        backend = sa.make_url(crm).get_backend_name()
-    except sa.exc.ArgumentError:
-        return "file"
-    return "postgres" if backend.startswith("postgres") else backend
+def _kind(backend: str | None) -> str:
+    """A database, or a directory of files, in the graph's words."""
+    return {None: "file", "postgresql": "postgres"}.get(backend) or str(backend)

@@ -208,7 +208,7 @@ def _action_checks(placed: _Placed, known: Known) -> Iterator[Problem]:
     if not known.actions:
         yield (
             placed.at("action"),
-            "this CRM is read from files and cannot be written: actions are not possible",
+            "this CRM cannot be written: actions need one in SQLite or PostgreSQL",
         )
         return
     if action not in known.actions:

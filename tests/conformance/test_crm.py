@@ -158,3 +158,16 @@ def test_the_registry_follows_the_settings(tmp_path: Path) -> None:
     assert {name: channel.repeatable for name, channel in served.items()} == {"email": False}
     with pytest.raises(ConfigurationError):
         build_channels(Settings(home=tmp_path, smtp_url="mail.example.com"))
+
+
+@pytest.mark.parametrize(
+    ("url", "writable"),
+    [
+        ("postgres://db/crm", True),
+        ("postgresql+psycopg://db/crm", True),
+        ("mysql://db/crm", False),
+        ("file:///crm", False),
+    ],
+)
+def test_write_backs_go_to_the_databases_we_can_mark(url: str, tmp_path: Path, *, writable: bool) -> None:
+    assert ("crm" in build_channels(Settings(home=tmp_path, crm_url=url))) is writable
