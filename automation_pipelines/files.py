@@ -47,6 +47,10 @@ class FileStore:
         )
         return sorted(path for folder in folders for path in folder.glob("[!.]*.parquet"))
 
+    def of_run(self, dataset: str, run: str) -> list[Path]:
+        """The files one run published, sorted; looks at one name a day, however many runs there were."""
+        return sorted((self.root / dataset).glob(f"day=*/{run}.parquet"))
+
     def read(self, dataset: str, days: Iterable[date] | None = None) -> pl.DataFrame:
         """All rows of these days; an empty frame without columns if there are none."""
         paths = self.paths(dataset, days)

@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -27,6 +27,7 @@ from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.selection import midnight
 from automation_pipelines.sqlfiles import SqlFiles
 
 _HELD = [str(reason) for reason in Reason if reason not in SETTLED]
@@ -55,6 +56,11 @@ class Restated:
 def dataset(statistic: Statistic) -> str:
     """Where the days of a statistic are filed."""
     return f"stats/{statistic.name}"
+
+
+def derived_file(files: FileStore, statistic: Statistic) -> Path:
+    """Where a statistic that is not filed by day is written at each publication."""
+    return files.root / f"{dataset(statistic)}.parquet"
 
 
 def sla_demand(days: Iterable[date]) -> Demand:
@@ -115,7 +121,7 @@ def publish(db: Database, files: FileStore, sqlfiles: SqlFiles, target: Path) ->
     finally:
         beside.unlink(missing_ok=True)
     for statistic, frame in derived.items():
-        path = files.root / f"{dataset(STATISTICS[statistic])}.parquet"
+        path = derived_file(files, STATISTICS[statistic])
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         frame.write_parquet(hidden)
@@ -164,8 +170,7 @@ def _inputs(
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:
-    lo = datetime.combine(day, time(), UTC)
-    return lo, lo + timedelta(days=1)
+    return midnight(day), midnight(day + timedelta(days=1))
 
 
 def _held(files: FileStore, day: date) -> pl.DataFrame:

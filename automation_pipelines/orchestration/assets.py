@@ -18,7 +18,7 @@ from automation_pipelines.errors import LockedError
 from automation_pipelines.installation import Installation
 from automation_pipelines.orchestration import records, specs
 from automation_pipelines.orchestration.checks import broken_contracts, contract_specs, kept_contracts
-from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
+from automation_pipelines.orchestration.metadata import OPEN, ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation, Release
 from automation_pipelines.orchestration.runs import (
     RunFiles,
@@ -216,7 +216,7 @@ def _job_metadata(done: TickResult) -> Metadata:
         "planned": dg.MetadataValue.int(done.planned),
         "settled_otherwise": dg.MetadataValue.int(done.settled),
         "moments": dg.MetadataValue.int(len(done.plan.rows)),
-        "open": dg.MetadataValue.int(len(done.plan.rows) - len(done.plan.settled)),
+        OPEN: dg.MetadataValue.int(len(done.plan.rows) - len(done.plan.settled)),
     }
 
 

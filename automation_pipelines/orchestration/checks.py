@@ -24,14 +24,12 @@ from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs, ticks
 from automation_pipelines.model import SETTLED
 from automation_pipelines.orchestration import records, specs
-from automation_pipelines.orchestration.metadata import ROWS
+from automation_pipelines.orchestration.metadata import OPEN, ROWS
 from automation_pipelines.orchestration.resources import Automation
 
 LATE = timedelta(hours=1)
 _LOOKED_BACK = timedelta(days=2)
 _JUMP, _SMALL, _HISTORY, _ENOUGH = 3, 50, 20, 5
-
-_OPEN_MOMENTS = "open"
 
 
 def contract_specs() -> list[dg.AssetCheckSpec]:
@@ -219,7 +217,7 @@ def _moments_result(installation: Installation, instance: dg.DagsterInstance) ->
 
 
 def _settled_in_files(installation: Installation, run_id: str) -> int:
-    paths = [path for path in installation.files.paths(decisions.DATASET) if path.stem == run_id]
+    paths = installation.files.of_run(decisions.DATASET, run_id)
     if not paths:
         return 0
     rows = pl.scan_parquet(paths, hive_partitioning=False)
@@ -231,9 +229,7 @@ def _open_moments(instance: dg.DagsterInstance, run_id: str) -> int | None:
     """How many moments the tick left open, as its run told; `None` when it was not a run of ours."""
     event = instance.get_latest_materialization_event(specs.JOBS)
     told = event.asset_materialization if event is not None and event.run_id == run_id else None
-    value = (
-        told.metadata[_OPEN_MOMENTS].value if told is not None and _OPEN_MOMENTS in told.metadata else None
-    )
+    value = told.metadata[OPEN].value if told is not None and OPEN in told.metadata else None
     return value if isinstance(value, int) else None
 
 

@@ -12,6 +12,8 @@ import polars as pl
 from automation_pipelines.catalogue.types import Column
 
 ROWS = "dagster/row_count"
+OPEN = "open"
+"""How many moments a tick left open: its run tells, a check adds up."""
 PREVIEW_ROWS = 10
 MASK = "•••"
 

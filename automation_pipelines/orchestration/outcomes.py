@@ -156,7 +156,7 @@ def _publication() -> dg.AssetsDefinition:
         target = installation.settings.analytics
         rows = stats.publish(installation.database, installation.files, installation.sqlfiles, target)
         for statistic in (each for each in STATISTICS.values() if not each.daily):
-            frame = pl.read_parquet(installation.files.root / f"{stats.dataset(statistic)}.parquet")
+            frame = pl.read_parquet(stats.derived_file(installation.files, statistic))
             yield Result(specs.statistic_key(statistic.name), metadata=counted(frame, statistic.columns))
         yield Result(
             specs.ANALYTICS,
