@@ -39,13 +39,6 @@ Kind = Literal[
     "re_engagement",
 ]
 Role = Literal["customer", "agent", "agent_manager", "department_manager", "senior_management", "executives"]
-STAFF_ROLES: tuple[Role, ...] = (
-    "agent",
-    "agent_manager",
-    "department_manager",
-    "senior_management",
-    "executives",
-)
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

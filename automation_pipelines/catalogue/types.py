@@ -1,7 +1,6 @@
 """The vocabulary in which catalogue entries are written. No entries, no SQL, no I/O."""
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -58,7 +57,6 @@ class Source:
     columns: tuple[Column, ...]
     watermark: str | None = None
     """The column, written by the CRM, that grows with every new or changed row."""
-    lag: timedelta = timedelta(minutes=15)
 
     def column(self, name: str) -> Column:
         """The column called `name`; `KeyError` if there is none."""
@@ -152,4 +150,5 @@ class Statistic:
     key: tuple[str, ...]
     daily: bool = True
     """Filed and restated per UTC day (column `day`); otherwise derived whole from the daily ones."""
-    inputs: tuple[str, ...] = field(default=())
+    inputs: tuple[str, ...] = ()
+    """The frames its SQL reads."""

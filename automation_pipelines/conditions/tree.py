@@ -79,13 +79,6 @@ class Condition(BaseModel):
         return None
 
     @property
-    def fields(self) -> frozenset[str]:
-        """The names of all fields it looks at."""
-        if self.group is not None:
-            return frozenset(name for member in self.group[1] for name in member.fields)
-        return frozenset({self.leaf.field})
-
-    @property
     def leaf(self) -> "Leaf":
         """The comparison of a leaf; `TypeError` for a group."""
         if self.field is None or self.operator is None:
