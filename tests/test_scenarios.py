@@ -1,5 +1,6 @@
 """What the planner must get right, told as given → expected, on both databases with a virtual clock."""
 
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -276,6 +277,15 @@ class TestSeveralRecipients:
         escalated.add("users", id=18, role="executive")
         escalated.tick("2026-03-10T09:30")
         assert [recipient for *_, recipient, _ in escalated.sent()] == [12, 14, 15, 16, 17]
+
+
+def test_a_quote_that_names_another_tenants_customer_reaches_nobody(office: World) -> None:
+    office.add("tenants", id=2, name="Other Travel")
+    office.add("quotes", id=7, tenant_id=2, customer_id=1, agent_id=10, sent_at="2026-03-07T08:00")
+    office.apply(FOLLOW_UP, start=LONG_AGO)
+    office.tick("2026-03-10T10:00")
+    assert office.sent() == []
+    assert office.decisions()["reason"].to_list() == ["no_recipient"]
 
 
 class TestIdentity:
@@ -579,3 +589,17 @@ def test_a_test_on_monday_leaves_tuesdays_real_send_alone(office: World) -> None
     assert office.tick("2026-03-10T08:30").planned == 1
     (real,) = claim(database, owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease)
     assert (real.mode, real.subject_id) == ("live", 2)
+
+
+def test_deciding_in_slices_decides_the_same(office: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2, 30):
+        office.add("customers", id=number, birthday="1990-03-10")
+    office.add("queries", id=5, agent_id=10, sla_due_at="2026-03-10T00:50", created_at="2026-03-10T00:00")
+    office.apply(BIRTHDAY, start=LONG_AGO)
+    office.apply(SLA, start=LONG_AGO)
+    office.tick("2026-03-10T00:30")
+    whole = preview(office.installation, since=at("2026-03-10T09:00"), until=at("2026-03-10T09:30"))
+    monkeypatch.setattr(sys.modules["automation_pipelines.planning.plan"], "SLICE", 7)
+    sliced = preview(office.installation, since=at("2026-03-10T09:00"), until=at("2026-03-10T09:30"))
+    assert len(whole) == 28 + 7
+    assert sliced.rows() == whole.rows()

@@ -16,6 +16,6 @@ SELECT
     u.name AS agent_name
 FROM queries AS q
 INNER JOIN ranges AS r ON q.sla_due_at BETWEEN r.lo AND r.hi
-LEFT JOIN customers AS c ON q.customer_id = c.id
-LEFT JOIN users AS u ON q.agent_id = u.id
+LEFT JOIN customers AS c ON q.customer_id = c.id AND q.tenant_id = c.tenant_id
+LEFT JOIN users AS u ON q.agent_id = u.id AND q.tenant_id = u.tenant_id
 WHERE q.status IN ('open', 'in_progress') AND q.created_at <= $as_of

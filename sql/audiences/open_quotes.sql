@@ -17,6 +17,6 @@ SELECT
     u.name AS agent_name
 FROM quotes AS q
 INNER JOIN ranges AS r ON q.sent_at BETWEEN r.lo AND r.hi
-LEFT JOIN customers AS c ON q.customer_id = c.id
-LEFT JOIN users AS u ON q.agent_id = u.id
+LEFT JOIN customers AS c ON q.customer_id = c.id AND q.tenant_id = c.tenant_id
+LEFT JOIN users AS u ON q.agent_id = u.id AND q.tenant_id = u.tenant_id
 WHERE q.status IN ('sent', 'viewed') AND q.sent_at <= $as_of

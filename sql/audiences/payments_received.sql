@@ -12,5 +12,5 @@ SELECT
     b.reference AS booking_reference
 FROM payments AS p
 INNER JOIN ranges AS r ON p.paid_at BETWEEN r.lo AND r.hi
-LEFT JOIN bookings AS b ON p.booking_id = b.id
+LEFT JOIN bookings AS b ON p.booking_id = b.id AND p.tenant_id = b.tenant_id
 WHERE p.status = 'paid' AND p.paid_at <= $as_of

@@ -24,8 +24,8 @@ WITH placed AS (
     INNER JOIN steps AS s ON c.step_id = s.step_id
     INNER JOIN tenants AS t ON c.tenant_id = t.id
     INNER JOIN recipients AS r ON c.candidate_id = r.candidate_id
-    LEFT JOIN customers AS k ON r.is_customer AND c.customer_id = k.id
-    LEFT JOIN users AS u ON NOT r.is_customer AND r.recipient_id = u.id
+    LEFT JOIN customers AS k ON r.is_customer AND c.customer_id = k.id AND c.tenant_id = k.tenant_id
+    LEFT JOIN users AS u ON NOT r.is_customer AND r.recipient_id = u.id AND c.tenant_id = u.tenant_id
 )
 
 SELECT
