@@ -216,6 +216,7 @@ def test_own_templates_and_layouts_take_precedence_over_the_shipped_ones(tmp_pat
             "own/body.txt: unknown variable 'number', allowed: age, campaign.id",
         ),
         ("own/body.html", "<p>{{ first_name </p>", "own: html, line 1: "),
+        ("own/body.txt", "{{ first_name|shout }}", "own: text, line 1: No filter named 'shout'"),
         ("own/body.html", '{% extends "bass.html" %}', "own: html: there is no layout 'bass.html'"),
         ("own/body.txt", '{% include "../../secrets" %}', "own: text: there is no layout '../../secrets'"),
         ("own/body.txt", "{{ lifetime_value / 0 }}", "own fails: text: ZeroDivisionError"),

@@ -78,7 +78,8 @@ class _Part:
 def _check(name: str, source: str) -> None:
     """Find mistakes in a file as written: after merging, lines would be counted differently."""
     try:
-        _TEXT.parse(source)
+        # Compiled, because parsing alone does not ask whether a filter exists.
+        _TEXT.compile(source)
     except jinja2.TemplateSyntaxError as error:
         msg = f"{name}, line {error.lineno}: {error.message}"
         raise MessageError(msg) from error
