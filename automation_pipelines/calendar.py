@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from automation_pipelines.campaign import WEEKDAYS, Window
+from automation_pipelines.campaign import Window
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import FRAME_TYPES
 
@@ -40,12 +40,8 @@ def openings(window: Window, zone: str, start: datetime, end: datetime) -> list[
     first = (start.astimezone(ZoneInfo(zone)) - _DAY).date()
     last = (end.astimezone(ZoneInfo(zone)) + _DAY).date()
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    spans = (_opening(window, zone, day) for day in days if _is_open(window, day))
+    spans = (_opening(window, zone, day) for day in days if window.opens_on(day))
     return [(opens, closes) for opens, closes in spans if opens < closes]
-
-
-def _is_open(window: Window, day: date) -> bool:
-    return WEEKDAYS[day.weekday()] in window.days and day not in window.excluded
 
 
 def _opening(window: Window, zone: str, day: date) -> tuple[datetime, datetime]:

@@ -189,10 +189,21 @@ class Window(Model):
             raise ValueError(msg)
         return self
 
+    def opens_on(self, day: date) -> bool:
+        """Whether messages may leave on this day, in the window's zone."""
+        return WEEKDAYS[day.weekday()] in self.days and day not in self.excluded
+
     @property
     def longest_wait(self) -> timedelta:
         """A bound on how far a moment can be moved to the next opening."""
-        return timedelta(days=8 + len(self.excluded))
+        shut = max((self._next_open(day) - day for day in self.excluded), default=timedelta(0))
+        # A week until the first day that is shut though its weekday is open, and a day for the clocks.
+        return timedelta(days=8) + shut
+
+    def _next_open(self, day: date) -> date:
+        while not self.opens_on(day):
+            day += timedelta(days=1)
+        return day
 
 
 class Schedule(Model):

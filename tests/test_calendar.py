@@ -53,6 +53,24 @@ def test_excluded_days_and_a_zone_of_the_windows_own() -> None:
     assert next_opening(window, "UTC", at("2026-03-14T10:00")) == at("2026-03-17T03:15")
 
 
+@pytest.mark.parametrize(
+    ("days", "excluded", "expected"),
+    [
+        (["mon"], ["2026-03-16"], "2026-03-23T09:00"),
+        (["mon"], ["2026-03-16", "2026-03-23", "2026-03-30"], "2026-04-06T09:00"),
+        (["mon", "tue"], ["2026-03-10", "2026-03-16", "2026-03-17"], "2026-03-23T09:00"),
+    ],
+)
+def test_a_window_of_few_days_opens_again_after_all_that_are_excluded(
+    days: list[str], excluded: list[str], expected: str
+) -> None:
+    window = Window.model_validate({"days": days, "start": "09:00", "end": "18:00", "except": excluded})
+    closed = at("2026-03-09T18:00")
+    assert next_opening(window, "UTC", closed) == at(expected)
+    slots = window_slots([(1, window, "UTC")], closed, closed)
+    assert (closed, at(expected)) in slots.select("since", "opens").rows()
+
+
 def test_every_moment_joins_exactly_the_slot_that_next_opening_names() -> None:
     start, end = at("2026-03-01T00:00"), at("2026-03-15T00:00")
     slots = window_slots([(1, OFFICE, "Europe/Berlin")], start, end)
