@@ -74,7 +74,7 @@ class LedgerRecord:
     def _settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         bounds = candidates.select(lo=pl.col("occurrence").min(), hi=pl.col("occurrence").max()).row(0)
         if None in bounds:
-            return candidates.select(KEY)
+            return pl.DataFrame(schema=dict.fromkeys(KEY, pl.Int64))
         campaigns = candidates["campaign_id"].unique().to_list()
         return plans.settled(self.database, campaigns, *bounds).select(KEY)
 

@@ -34,9 +34,9 @@ class _Unlived:
         """See `planning.Record`."""
         return plans.known_identities(self.database, pairs)
 
-    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
+    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""
-        return candidates.select(KEY).clear()
+        return pl.DataFrame(schema=dict.fromkeys(KEY, pl.Int64))
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""

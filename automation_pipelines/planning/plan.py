@@ -17,6 +17,7 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import FRAME_TYPES, Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.record import Record
@@ -27,8 +28,9 @@ from automation_pipelines.sqlfiles import SqlFiles
 _DAY = timedelta(days=1)
 _INSTANT = FRAME_TYPES[Type.INSTANT]
 
-_KEYS = "d.occurrence, d.tenant_id, s.campaign_id, d.step_id, d.subject_id, d.recipient_id"
-_KEYED = "FROM {table} AS d INNER JOIN steps AS s ON d.step_id = s.step_id"
+SLICE = 200_000
+"""How many candidates are decided at once: enough for the engine to be quick, few enough to fit."""
+
 
 _DECISIONS = pl.Schema(
     {
@@ -111,67 +113,82 @@ def plan(
         return Plan(clock, pl.DataFrame(schema=_DECISIONS), scope_frame([]))
     engine.add(**small_tables(present, numbers, clock))
     scope = candidates(engine, files, present, numbers)
-    # What was used is dropped on the way: with a message to everybody each of these holds everybody.
-    engine.keep("recipients", files.find("planning", "recipients").text)
-    engine.keep("addressed", files.find("planning", "addressed").text)
-    engine.drop("candidates", "recipients")
-    _fall_due(engine, files, present, clock)
-    _drop_settled(engine, files, record)
-    rows = with_variables(engine, _decide(engine, files, record, clock))
-    return Plan(clock, rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items()), scope)
-
-
-def _fall_due(engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampaign], clock: Clock) -> None:
-    """Keep table `due`: the moments of the window, moved to where their send window is open."""
-    days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM addressed WHERE {day} IS NOT NULL"
-    wanted = engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
-    engine.add(local_times=calendar.local_times(wanted), slots=_slots(engine, campaigns, clock))
-    engine.keep("due", files.find("planning", "due").text)
-    engine.drop("addressed")
-
-
-def _slots(engine: Engine, campaigns: Sequence[ActiveCampaign], clock: Clock) -> pl.DataFrame:
-    """The openings of the send windows in the zones that occur; no more than a year back."""
-    occurring = engine.query(
-        "SELECT DISTINCT s.window_id, d.window_zone FROM addressed AS d "
-        "INNER JOIN steps AS s ON d.step_id = s.step_id WHERE s.window_id IS NOT NULL"
-    )
-    windows: dict[str, Window] = {a.spec.id: a.spec.window for a in campaigns if a.spec.window}
-    names = dict(engine.query("SELECT DISTINCT campaign_id, campaign FROM steps").iter_rows())
-    triples = [(number, windows[names[number]], zone) for number, zone in occurring.iter_rows()]
-    starts = [max(clock.due_from(a.spec), clock.as_of - 366 * _DAY) for a in campaigns if a.spec.window]
-    waits = [a.spec.window.longest_wait for a in campaigns if a.spec.window]
-    since = min(starts, default=clock.as_of) - max(waits, default=timedelta(0))
-    return calendar.window_slots(triples, since, clock.ahead)
-
-
-def _drop_settled(engine: Engine, files: SqlFiles, record: Record) -> None:
-    """Keep table `moments`: what is due and not settled yet."""
-    keys = engine.query(f"SELECT {_KEYS} {_KEYED.format(table='due')}")
-    engine.add(settled=record.settled(keys))
-    unsettled = files.find("planning", "unsettled").text
-    engine.keep("moments", f"SELECT row_number() OVER () AS moment_id, m.* FROM ({unsettled}) AS m")
-    engine.drop("due")
-
-
-def _decide(engine: Engine, files: SqlFiles, record: Record, clock: Clock) -> pl.DataFrame:
-    repeats = engine.query(
-        "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes)) OVER () AS since "
-        "FROM moments WHERE repeat_minutes IS NOT NULL"
-    )
-    since: datetime = repeats.item(0, "since") if len(repeats) else clock.as_of
-    held = record.held(engine.query(f"SELECT {_KEYS}, d.due_at {_KEYED.format(table='moments')}"))
     engine.add(
-        held=held,
+        settled=record.settled(engine.query("SELECT DISTINCT occurrence, campaign_id FROM everybody")),
         suppressions=record.suppressions(clock.as_of),
-        recent=record.recently_planned(repeats["step_id"].to_list(), since),
     )
-    decided = engine.query(
-        files.find("planning", "decided").text,
-        {"as_of": clock.as_of, "late_before": clock.late_before, "salt": record.salt},
-    )
-    engine.drop("moments")
-    return decided
+    planner = _Planner(engine, files, present, record, clock)
+    slices = -(-engine.count("everybody") // SLICE)
+    rows = [planner.decide_slice(place, slices) for place in range(slices)]
+    return Plan(clock, pl.concat([pl.DataFrame(schema=_DECISIONS), *rows]), scope)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """The line of statements from candidates to decisions. Each drops what only it has used."""
+
+    engine: Engine
+    files: SqlFiles
+    campaigns: Sequence[ActiveCampaign]
+    record: Record
+    clock: Clock
+
+    def decide_slice(self, place: int, slices: int) -> pl.DataFrame:
+        """Decide for one of so many slices of the subjects: every gate looks at one subject at a time."""
+        self.engine.keep(
+            "candidates",
+            "SELECT * FROM everybody WHERE hash63(tenant_id || ':' || subject_id) % $slices = $place",
+            {"slices": slices, "place": place},
+        )
+        self._keep("recipients")
+        self._keep("addressed")
+        self.engine.drop("candidates", "recipients")
+        self._fall_due()
+        self._keep("moments")
+        self.engine.drop("due")
+        rows = with_variables(self.engine, self._decide())
+        self.engine.drop("moments")
+        return rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items())
+
+    def _keep(self, name: str) -> None:
+        self.engine.keep(name, self.files.find("planning", name).text)
+
+    def _fall_due(self) -> None:
+        """Keep table `due`: the moments of the window, moved to where their send window is open."""
+        days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM addressed WHERE {day} IS NOT NULL"
+        wanted = self.engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
+        self.engine.add(local_times=calendar.local_times(wanted), slots=self._slots())
+        self._keep("due")
+        self.engine.drop("addressed")
+
+    def _slots(self) -> pl.DataFrame:
+        """The openings of the send windows in the zones that occur; no more than a year back."""
+        windows: dict[str, Window] = {a.spec.id: a.spec.window for a in self.campaigns if a.spec.window}
+        occurring = self.engine.query(
+            "SELECT DISTINCT s.window_id, s.campaign, d.window_zone FROM addressed AS d "
+            "INNER JOIN steps AS s ON d.step_id = s.step_id WHERE s.window_id IS NOT NULL"
+        )
+        triples = [(number, windows[campaign], zone) for number, campaign, zone in occurring.iter_rows()]
+        earliest = self.clock.as_of - 366 * _DAY
+        starts = [max(self.clock.due_from(a.spec), earliest) for a in self.campaigns if a.spec.window]
+        waits = [window.longest_wait for window in windows.values()]
+        since = min(starts, default=self.clock.as_of) - max(waits, default=timedelta(0))
+        return calendar.window_slots(triples, since, self.clock.ahead)
+
+    def _decide(self) -> pl.DataFrame:
+        repeats = self.engine.query(
+            "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes)) OVER () AS since "
+            "FROM moments WHERE repeat_minutes IS NOT NULL"
+        )
+        since: datetime = repeats.item(0, "since") if len(repeats) else self.clock.as_of
+        keys = ", ".join(KEY)
+        self.engine.add(
+            held=self.record.held(self.engine.query(f"SELECT {keys}, due_at FROM moments")),
+            recent=self.record.recently_planned(repeats["step_id"].to_list(), since),
+        )
+        times = {"as_of": self.clock.as_of, "late_before": self.clock.late_before}
+        decided = self.files.find("planning", "decided").text
+        return self.engine.query(decided, {**times, "salt": self.record.salt})
 
 
 def profiles(tenants: pl.DataFrame) -> pl.DataFrame:

@@ -118,7 +118,7 @@ def _exact(step: Step, anchor: Anchor) -> bool:
 def candidates(
     engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampaign], numbers: Numbers
 ) -> pl.DataFrame:
-    """Keep table `candidates` and return, per campaign, how many audience rows there were and belonged."""
+    """Keep table `everybody` and return, per campaign, how many audience rows there were and belonged."""
     template = files.find("planning", "candidates").text
     tables: list[str] = []
     scope = []
@@ -130,7 +130,7 @@ def candidates(
         selected, steps = engine.count(f"audience_{active.spec.audience}"), len(active.spec.steps)
         scope.append((active.spec.id, active.spec.audience, selected, engine.count(table) // steps))
     union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
-    engine.keep("candidates", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
+    engine.keep("everybody", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
     engine.drop(*tables)
     return scope_frame(scope)
 

@@ -28,6 +28,7 @@ SELECT
     {% else %}
     minutes_of(a.anchor) AS occurrence,
     {% endif %}
+    s.campaign_id,
     s.step_id,
     {% if columns_of_days %}
     CASE s.step_id

@@ -2,7 +2,6 @@
 WITH addressed AS (
     SELECT
         m.*,
-        s.campaign_id,
         s.purpose,
         s.channel,
         s.topic,

@@ -1,5 +1,7 @@
 -- One row per moment in the window that is not settled; recipients are fixed when a step is first settled.
-SELECT m.*
+SELECT
+    row_number() OVER () AS moment_id,
+    m.*
 FROM due AS m
 ANTI JOIN settled AS k
     ON
