@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -10,8 +11,11 @@ from click.testing import CliRunner
 
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.cli.crm import crm as crm_group
+from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import ContractError
 from automation_pipelines.extraction import Demand, Report, Severity, check, extract, open_crm
+from automation_pipelines.installation import Installation
+from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from tests.test_extraction import ROWS, TENANT, Rows, customer, everything, quote, sqlite_crm
 
@@ -217,22 +221,17 @@ def test_the_guides_example_schema_is_read_by_the_guides_sql(postgres_url: str, 
     assert guest["last_activity_at"] == guest["created_at"] == guest["updated_at"]
 
 
-class Front:
-    """What the command line hands to its commands, as far as this one asks."""
-
-    def __init__(self, path: Path) -> None:
-        from automation_pipelines.settings import Settings  # noqa: PLC0415
-
-        self.settings = Settings(crm_url=f"sqlite:///{path}", home=path.parent)  # type: ignore[arg-type]
-        self.sqlfiles = SqlFiles()
+def front(path: Path) -> Front:
+    settings = Settings(crm_url=f"sqlite:///{path}", home=path.parent)  # type: ignore[arg-type]
+    return Front(Installation.open(settings), datetime(2025, 6, 1, tzinfo=UTC), "ann")
 
 
 def test_the_command_lists_sources_and_fails_when_one_is_broken(path: Path) -> None:
-    sound = CliRunner().invoke(crm_group, ["check"], obj=Front(path))
+    sound = CliRunner().invoke(crm_group, ["check"], obj=front(path))
     assert sound.exit_code == 0
     assert "customers" in sound.output
     change(path, "UPDATE quotes SET status = 'won [/] here' WHERE id = 10")
-    broken = CliRunner().invoke(crm_group, ["check"], obj=Front(path))
+    broken = CliRunner().invoke(crm_group, ["check"], obj=front(path))
     assert broken.exit_code == 1
     assert "'won [/] here' is not one of draft" in broken.output
     assert str(broken.exception).startswith("1 violation:")

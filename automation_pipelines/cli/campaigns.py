@@ -85,26 +85,26 @@ def _apply(store: CampaignStore, front: Front, draft: Draft, *, start: bool) -> 
     return str(applied.version), applied.state, word
 
 
-def _moving(name: str, help_text: str, move: Callable[[CampaignStore, str, Front], None]) -> click.Command:
+def _moving(
+    name: str, help_text: str, move: Callable[[CampaignStore, str, str, datetime], None]
+) -> click.Command:
     @click.argument("campaigns", nargs=-1, required=True)
     @click.pass_obj
     def command(front: Front, *, campaigns: tuple[str, ...]) -> None:
         store = _store(front)
         for one in campaigns:
-            move(store, one, front)
+            move(store, one, front.user, front.now)
             click.echo(f"{one}: {store.states()[one]}")
 
     return click.command(name, help=help_text)(command)
 
 
 for _command in (
-    _moving("start", "Let drafts send, from now on.", lambda s, c, f: s.start(c, f.user, f.now)),
-    _moving("pause", "Stop sending until resumed.", lambda s, c, f: s.pause(c, f.user, f.now)),
-    _moving("resume", "Go on after a pause.", lambda s, c, f: s.resume(c, f.user, f.now)),
-    _moving(
-        "cancel", "End campaigns for good and cancel what waits.", lambda s, c, f: s.cancel(c, f.user, f.now)
-    ),
-    _moving("delete", "End campaigns and list them no more.", lambda s, c, f: s.delete(c, f.user, f.now)),
+    _moving("start", "Let drafts send, from now on.", CampaignStore.start),
+    _moving("pause", "Stop sending until resumed.", CampaignStore.pause),
+    _moving("resume", "Go on after a pause.", CampaignStore.resume),
+    _moving("cancel", "End campaigns for good and cancel what waits.", CampaignStore.cancel),
+    _moving("delete", "End campaigns and list them no more.", CampaignStore.delete),
 ):
     campaign.add_command(_command)
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import SourceError
-from automation_pipelines.extraction import Report, Severity, SourceReport, check, open_crm
+from automation_pipelines.extraction import Report, Severity, SourceReport, check
 from automation_pipelines.selection import prepare
 
 
@@ -21,7 +21,7 @@ def crm() -> None:
 def check_command(front: Front) -> None:
     """Read every source whole, prepare every audience, and list what is wrong; exit status 1 then."""
     prepare(front.sqlfiles)
-    source = open_crm(front.settings.crm)
+    source = front.installation.crm
     report = check(source, front.sqlfiles)
     _print(report, source.place)
     if report.broken:

@@ -14,7 +14,7 @@ from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
-from automation_pipelines.feedback import ingest_files
+from automation_pipelines.feedback import REJECTED, ingest_files
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
 from automation_pipelines.stats import sla_demand
@@ -122,4 +122,4 @@ def ingest(front: Front, directory: Path | None) -> None:
         f"{done.rejected} lines rejected, {done.proved} doubtful jobs proved sent"
     )
     if done.rejected:
-        click.echo(f"the rejected lines and what is wrong with them: {inbox / 'rejected'}")
+        click.echo(f"the rejected lines and what is wrong with them: {inbox / REJECTED}")
