@@ -9,10 +9,10 @@ from automation_pipelines.demo.world import BUSY, DAY, HOUR, World, agent, count
 _LATENESS = ((0, 3_600), (3_600, 7_200), (7_200, 14_400), (14_400, 28_800), (28_800, 172_800))
 _PRIORITIES = ("low", "normal", "normal", "normal", "normal", "high", "high", "urgent")
 _SLA_HOURS = {"low": 48, "normal": 24, "high": 8, "urgent": 4}
-# Probes 19 and 20 hold quotes that expired lately, 21 to 24 such that soon will.
 # Payments per thousand that do not arrive, and those of them that the bank refused.
 _UNLUCKY, _REFUSED = 50, 15
 _INHERITED = ("tenant_id", "customer_id", "probe", "joined", "today", "home_currency")
+# Probes 19 and 20 hold quotes that expired lately, 21 to 24 such that soon will.
 _HOURS_LEFT = {19: -2, 20: -20, 21: 3, 22: 20, 23: 30, 24: 47}
 
 

@@ -199,6 +199,7 @@ def _storage(spec: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_asset(name="storage", specs=[spec])
     def storage(automation: dg.ResourceParam[Automation]) -> Result:
         """Remove what is old enough, and measure the rest."""
+        # Directories are as old as the machine's clock says, whatever time the runs speak for.
         installation, now = automation.installation, system_clock()
         removed = runs.remove_older(runs.frames_root(installation), now - FRAMES_KEPT)
         expired = _remove_audiences(installation, automation.clock().date() - AUDIENCES_KEPT)

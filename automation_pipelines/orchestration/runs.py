@@ -179,7 +179,7 @@ def first_day(installation: Installation) -> date | None:
 
 
 def remember_first_day(installation: Installation, day: date) -> None:
-    """Note the day of the first tick; later ones change nothing."""
+    """Note the day of the first tick, found again without asking the ledger; later ones change nothing."""
     path = _first_day_file(installation)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
