@@ -72,11 +72,6 @@ class Span(Model):
         return timedelta(days=366 if self.column else self.days, minutes=self.minutes)
 
     @property
-    def shortest(self) -> timedelta:
-        """The smallest length it can have."""
-        return timedelta(days=0 if self.column else self.days, minutes=self.minutes)
-
-    @property
     def negative(self) -> bool:
         """True when it lies before the anchor."""
         return self.days < 0 or self.minutes < 0
@@ -301,6 +296,22 @@ class Campaign(Model):
             seen.add(step.id)
         return self
 
+    @model_validator(mode="after")
+    def _one_time_for_all(self) -> "Campaign":
+        # Recipients are fixed when a step is first settled: who fell due later would be left out.
+        if self.zone != "recipient" and (self.window is None or self.window.zone != "recipient"):
+            return self
+        for number, step in enumerate(self.steps):
+            if "customer" in step.recipient and len(set(step.recipient)) > 1:
+                msg: LiteralString = (
+                    "in the zone of the recipient, step '{id}' has one time for the customer and another "
+                    "for staff: make it two steps"
+                )
+                kind: LiteralString = "two_times"
+                context = {"id": step.id, "place": ("steps", number, "recipient")}
+                raise PydanticCustomError(kind, msg, context)
+        return self
+
     @property
     def max_lateness(self) -> timedelta | None:
         """How late a message may leave; `None`: as long as the audience still returns the subject."""
@@ -313,12 +324,6 @@ class Campaign(Model):
                 return timedelta(hours=72)
             case Purpose.INTERNAL:
                 return None
-
-    def valid_at(self, moment: datetime) -> bool:
-        """Say whether `moment` lies within `valid_from` and `valid_until`, both included."""
-        moment = require_utc(moment)
-        after = self.policy.valid_from is None or moment >= self.policy.valid_from
-        return after and (self.policy.valid_until is None or moment <= self.policy.valid_until)
 
     def over_at(self, moment: datetime) -> bool:
         """Say whether `valid_until` lies so far back that no moment within it can still be planned."""

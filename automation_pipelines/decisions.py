@@ -7,7 +7,7 @@ other half of the record: it holds what was settled, and restores rows that a cr
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import polars as pl
 
@@ -160,8 +160,3 @@ def of_subject(
     if tenant_id is not None:
         rows = rows.filter(pl.col("tenant_id") == tenant_id)
     return rows.sort("due_at", "as_of").collect()
-
-
-def utc_day(moment: datetime) -> date:
-    """The partition a moment is filed under."""
-    return moment.astimezone(UTC).date()

@@ -96,12 +96,15 @@ class Engine:
         return frozenset(self.query("SELECT table_name FROM information_schema.tables")["table_name"])
 
 
+def in_memory() -> dict[str, str | bool | int | float | list[str]]:
+    """How much memory a DuckDB connection may take, and where it goes on beyond that."""
+    return {"memory_limit": "1500MB", "temp_directory": tempfile.gettempdir()}
+
+
 @contextmanager
-def open_engine(*, memory_limit: str = "1500MB") -> Iterator[Engine]:
+def open_engine() -> Iterator[Engine]:
     """An engine in memory, closed at the end."""
-    connection = duckdb.connect(
-        ":memory:", config={"memory_limit": memory_limit, "temp_directory": tempfile.gettempdir()}
-    )
+    connection = duckdb.connect(":memory:", config=in_memory())
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute((SHIPPED / "macros.sql").read_text(encoding="utf-8"))

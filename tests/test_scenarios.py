@@ -603,3 +603,14 @@ def test_deciding_in_slices_decides_the_same(office: World, monkeypatch: pytest.
     sliced = preview(office.installation, since=at("2026-03-10T09:00"), until=at("2026-03-10T09:30"))
     assert len(whole) == 28 + 7
     assert sliced.rows() == whole.rows()
+
+
+def test_validity_includes_both_of_its_ends(office: World) -> None:
+    for day in (9, 10, 11, 12):
+        office.add("customers", id=day, birthday=f"1990-03-{day:02}")
+    validity = '{valid_from: "2026-03-10T09:00:00Z", valid_until: "2026-03-11T14:45:00+05:45"}'
+    office.apply(BIRTHDAY.replace("steps:", f"policy: {validity}\nsteps:"), start=LONG_AGO)
+    office.tick_through("2026-03-09T09:00", "2026-03-12T09:00", minutes=1440)
+    assert [subject for _, subject, *_ in office.sent()] == [10, 11]
+    inactive = office.decisions().filter(pl.col("reason") == "inactive")
+    assert sorted(inactive["subject_id"]) == [9, 12]

@@ -50,8 +50,13 @@ class Front:
     @property
     def database(self) -> Database:
         """The automation database, checked to have this version's schema."""
+        return self.ready.database
+
+    @property
+    def ready(self) -> Installation:
+        """The installation, once its database is known to have this version's schema."""
         self.installation.database.require_current()
-        return self.installation.database
+        return self.installation
 
     @property
     def files(self) -> FileStore:

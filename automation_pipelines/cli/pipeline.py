@@ -49,11 +49,10 @@ def init(front: Front) -> None:
 @click.pass_obj
 def tick(front: Front) -> None:
     """Plan everything that is due now, once, as the 30-minute schedule does."""
-    front.database  # noqa: B018 - refuses an outdated schema before the CRM is read
-    if not front.installation.campaigns.running():
+    if not front.ready.campaigns.running():
         click.echo("no campaign is started: see `automation campaign list` and `automation campaign start`")
         return
-    done = run_tick(front.installation, as_of=front.now, run_id=str(uuid.uuid4()))
+    done = run_tick(front.ready, as_of=front.now, run_id=str(uuid.uuid4()))
     click.echo(
         f"planned {done.planned}, settled {done.settled} otherwise, {done.decisions} decisions recorded"
     )
@@ -78,12 +77,11 @@ def preview(
     as_json: bool,
 ) -> None:
     """Show what will be sent, and what will not and why. Writes nothing."""
-    front.database  # noqa: B018
     since = since or front.now
     if since < front.now - front.settings.tick:
         msg = f"a preview starts now or later, not {since.isoformat()}: `automation explain` tells the past"
         raise RefusedError(msg)
-    state = front.installation.campaigns.show(campaign).entry.state if campaign else None
+    state = front.ready.campaigns.show(campaign).entry.state if campaign else None
     drafts = [campaign] if campaign and state == "draft" else []
     until = until or since + timedelta(days=1)
     rows = preview_range(front.installation, since=since, until=until, drafts=drafts)
@@ -115,10 +113,7 @@ def explain(
     front: Front, *, subject: str, campaign: str | None, step: str | None, tenant_id: int | None
 ) -> None:
     """Say why SUBJECT (the CRM's own key of a customer, quote, enquiry …) did or didn't get a step."""
-    front.database  # noqa: B018
-    found = explain_subject(
-        front.installation, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id
-    )
+    found = explain_subject(front.ready, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id)
     if not found:
         msg = (
             f"no decision was ever made about '{subject}': no started campaign's audience returned it "

@@ -8,6 +8,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
+from automation_pipelines.engine import in_memory
 from automation_pipelines.errors import ConfigurationError, SourceError
 from automation_pipelines.extraction.crm import Crm, compiled, form_of, said, shown
 from automation_pipelines.extraction.statements import Form
@@ -35,7 +36,7 @@ class DirectoryCrm(Crm):
     def open(self) -> None:
         """Make the views."""
         tables = _tables(self.path)
-        self.connection = duckdb.connect(":memory:", config={"memory_limit": "1500MB"})
+        self.connection = duckdb.connect(":memory:", config=in_memory())
         try:
             self.connection.execute("SET TimeZone = 'UTC'")
             for name, reader in tables.items():
