@@ -39,6 +39,6 @@ def main() -> None:
     """Run the command line; what is refused on purpose is one message and exit status 1."""
     try:
         automation(prog_name="automation")
-    except AutomationError as error:
+    except (AutomationError, OSError) as error:  # OSError: a full disk, a directory that is not ours
         click.secho(f"error: {error}", fg="red", err=True)
         sys.exit(1)

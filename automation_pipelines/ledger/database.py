@@ -104,6 +104,13 @@ class Database:
 
     def migrate(self, now: datetime) -> None:
         """Bring the schema to this version; several processes may do it at once."""
+        try:
+            self._migrate(now)
+        except sa.exc.DBAPIError as error:
+            msg = f"the automation database {self} cannot be brought to this version: {error.orig}"
+            raise ConfigurationError(msg) from error
+
+    def _migrate(self, now: datetime) -> None:
         if self.file is None:
             with self.begin() as connection:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PLANNER_LOCK + 1)))
@@ -125,7 +132,7 @@ class Database:
         try:
             with self.reading() as connection:
                 problem = schema.problem(connection)
-        except sa.exc.OperationalError as error:
+        except sa.exc.DBAPIError as error:
             msg = f"the automation database {self} cannot be reached: {error.orig}"
             raise ConfigurationError(msg) from None
         if problem:

@@ -80,6 +80,17 @@ class TestOpening:
         with pytest.raises(ConfigurationError, match="cannot be reached") as refused:
             Database.open("postgresql://user:secret@127.0.0.1:1/db").require_current()
         assert "secret" not in str(refused.value)
+        with pytest.raises(ConfigurationError, match="cannot be brought to this version: ") as refused:
+            Database.open("postgresql://user:secret@127.0.0.1:1/db").migrate(datetime.now(UTC))
+        assert "secret" not in str(refused.value)
+
+    def test_a_file_that_is_no_database_is_a_configuration_error(self, tmp_path: Path) -> None:
+        (tmp_path / "ledger.db").write_text("a text file of more than a hundred bytes " * 3)
+        database = Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+        with pytest.raises(ConfigurationError, match="file is not a database"):
+            database.require_current()
+        with pytest.raises(ConfigurationError, match="file is not a database"):
+            database.migrate(datetime.now(UTC))
 
 
 class TestMigrating:
