@@ -33,10 +33,11 @@ class Clock:
         return self.as_of - self.tick - MARGIN
 
     def due_from(self, campaign: Campaign) -> datetime:
-        """Moments of `campaign` due at or before this are past (settled, or counted as stale)."""
+        """Moments of `campaign` due before this are past (settled, or counted as stale)."""
         if campaign.max_lateness is None:
             return EARLIEST
-        return (self.planned_through or self.as_of) - campaign.max_lateness
+        # Not the cursor alone: a clock that was ahead for one tick must not hide what came since.
+        return min(self.planned_through or self.as_of, self.as_of) - campaign.max_lateness
 
     def due_to(self, anchor: Anchor) -> datetime:
         """Dated moments are planned to the end of the tick, those of instants once they are due."""

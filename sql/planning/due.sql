@@ -49,4 +49,4 @@ SELECT
     END AS expires_at
 FROM moved AS m
 INNER JOIN steps AS s ON m.step_id = s.step_id
-WHERE m.due_at > s.due_from AND m.due_at <= s.due_to
+WHERE m.due_at >= s.due_from AND m.due_at <= s.due_to
