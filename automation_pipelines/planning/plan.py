@@ -177,7 +177,7 @@ class _Planner:
 
     def _decide(self) -> pl.DataFrame:
         repeats = self.engine.query(
-            "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes)) OVER () AS since "
+            "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes + 1440)) OVER () AS since "
             "FROM moments WHERE repeat_minutes IS NOT NULL"
         )
         since: datetime = repeats.item(0, "since") if len(repeats) else self.clock.as_of

@@ -47,8 +47,14 @@ repeated AS (
             h.step_id = r.step_id
             AND h.tenant_id = r.tenant_id
             AND h.subject_id = r.subject_id
-            AND r.due_at > plus_minutes(h.due_at, -h.repeat_minutes)
             AND r.due_at <= h.due_at
+            -- Between dated moments calendar days count: a day of 23 hours is a day.
+            AND CASE
+                WHEN h.day IS NULL THEN r.due_at > plus_minutes(h.due_at, -h.repeat_minutes)
+                ELSE
+                    1440 * date_diff('day', local_date(r.due_at, h.zone), local_date(h.due_at, h.zone))
+                    < h.repeat_minutes
+            END
     GROUP BY h.moment_id
 ),
 
