@@ -113,8 +113,10 @@ def prepare(files: SqlFiles) -> None:
 def _range_frame(need: Need) -> pl.DataFrame:
     rows = [(lo or EARLIEST, hi) for lo, hi in need.ranges]
     if need.entry.anchor is Anchor.DATE:
+        # Merged again as days: two ranges may end and begin on the same one.
+        days = merge((midnight(lo.date()), midnight(hi.date())) for lo, hi in rows)
         return pl.DataFrame(
-            [(lo.date(), hi.date()) for lo, hi in rows],
+            [(lo and lo.date(), hi.date()) for lo, hi in days],
             schema={"lo": pl.Date, "hi": pl.Date},
             orient="row",
         )
