@@ -83,6 +83,14 @@ def test_a_step_that_makes_no_sense_is_refused(changed: dict[str, Any], message:
     [
         ({"steps": []}, "at least 1 item"),
         ({"steps": [MESSAGE, MESSAGE]}, "two steps have the id 'one'"),
+        (
+            {"zone": "recipient", "steps": [{**MESSAGE, "recipient": ["customer", "agent"]}]},
+            "step 'one' has one time for the customer and another for staff",
+        ),
+        (
+            {"window": {"zone": "recipient"}, "steps": [{**MESSAGE, "recipient": ["agent", "customer"]}]},
+            "step 'one' has one time for the customer and another for staff",
+        ),
         ({"zone": "Mars/Olympus"}, "is no zone"),
         ({"zone": "../etc/passwd"}, "is no zone"),
         ({"purpose": "spam"}, "Input should be 'marketing'"),
