@@ -113,6 +113,8 @@ def explain(
     front: Front, *, subject: str, campaign: str | None, step: str | None, tenant_id: int | None
 ) -> None:
     """Say why SUBJECT (the CRM's own key of a customer, quote, enquiry …) did or didn't get a step."""
+    if campaign is not None:
+        front.ready.campaigns.show(campaign)  # refuses one that does not exist
     found = explain_subject(front.ready, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id)
     if not found:
         msg = (
