@@ -5,7 +5,7 @@ A row is appended when it is a moment's first or its open reason changed; the ne
 other half of the record: it holds what was settled, and restores rows that a crash lost here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -110,27 +110,39 @@ class LedgerRecord:
 
 def append(files: FileStore, plan: Plan, *, run_id: str, mode: str) -> int:
     """Publish the new decisions of a plan, one file per UTC day of due_at; returns their number."""
-    return _publish(files, plan.appended, run_id=run_id, mode=mode, as_of=plan.clock.as_of)
+    return _append(files, plan.appended, run_id=run_id, mode=mode, as_of=plan.clock.as_of)
 
 
 def append_look(files: FileStore, rows: pl.DataFrame, *, run_id: str, as_of: datetime) -> int:
     """Publish the decisions of a look at past days, apart from the record."""
-    return _publish(files, rows, run_id=run_id, mode="reconstructed", as_of=as_of, dataset=LOOKS)
+    stamped = _stamped(rows, run_id=run_id, mode="reconstructed", as_of=as_of)
+    for day, part in _by_day(stamped):
+        files.publish(LOOKS, part, day=day, run=run_id)
+    return len(stamped)
 
 
-def _publish(
-    files: FileStore, rows: pl.DataFrame, *, run_id: str, mode: str, as_of: datetime, dataset: str = DATASET
-) -> int:
-    instant = pl.Datetime("us", "UTC")
-    stamped = rows.with_columns(
+def _append(files: FileStore, rows: pl.DataFrame, *, run_id: str, mode: str, as_of: datetime) -> int:
+    stamped = _stamped(rows, run_id=run_id, mode=mode, as_of=as_of)
+    for day, part in _by_day(stamped):
+        # A run that is repeated has said something already: before a crash, or restored after it.
+        said = [pl.read_parquet(path) for path in files.paths(DATASET, [day]) if path.stem == run_id]
+        whole = pl.concat([*said, part]).unique((*KEY, "reason"), keep="first", maintain_order=True)
+        files.publish(DATASET, whole, day=day, run=run_id)
+    return len(stamped)
+
+
+def _stamped(rows: pl.DataFrame, *, run_id: str, mode: str, as_of: datetime) -> pl.DataFrame:
+    return rows.with_columns(
         pl.lit(run_id).alias("run_id"),
         pl.lit(mode).alias("mode"),
-        pl.lit(as_of, dtype=instant).alias("as_of"),
+        pl.lit(as_of, dtype=pl.Datetime("us", "UTC")).alias("as_of"),
     ).select(column.name for column in COLUMNS)
-    for (day,), part in stamped.group_by(pl.col("due_at").dt.date().alias("day")):
+
+
+def _by_day(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
+    for (day,), part in rows.group_by(pl.col("due_at").dt.date().alias("day")):
         assert isinstance(day, date)  # noqa: S101 - the grouping column is a date
-        files.publish(dataset, part, day=day, run=run_id)
-    return len(stamped)
+        yield day, part
 
 
 def restore(database: Database, files: FileStore) -> int:
@@ -142,7 +154,7 @@ def restore(database: Database, files: FileStore) -> int:
             pl.coalesce("reason", pl.lit(str(Reason.PLANNED))).alias("reason"),
             pl.lit('{"restored_from":"ledger"}').alias("values"),
         )
-        _publish(files, settled, run_id=tick.run_id, mode=tick.mode, as_of=tick.as_of)
+        _append(files, settled, run_id=tick.run_id, mode=tick.mode, as_of=tick.as_of)
         plans.mark_published(database, tick.tick_id)
     return len(lost)
 

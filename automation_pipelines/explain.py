@@ -16,7 +16,7 @@ from automation_pipelines import decisions
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
-from automation_pipelines.model import Reason
+from automation_pipelines.model import SETTLED, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ def explain(
 
 
 def _explanation(installation: Installation, history: pl.DataFrame) -> Explanation:
+    # Not by due_at, which a moved tenant changes; and what took the key is the end, whatever the clocks.
+    history = history.sort(pl.col("reason").is_in([str(reason) for reason in SETTLED]), "as_of")
     newest = history.row(-1, named=True)
     earlier = tuple(
         f"{as_of:%Y-%m-%d %H:%M} {reason}"
