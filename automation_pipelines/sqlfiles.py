@@ -53,3 +53,14 @@ class SqlFiles:
         """The names of all files in `folder`, own and shipped, sorted."""
         roots: Iterable[Path] = (root / folder for root in (self.own, SHIPPED) if root)
         return tuple(sorted({path.stem for root in roots for path in root.glob("*.sql")}))
+
+    def idle(self) -> tuple[Path, ...]:
+        """Own files that nothing reads: misnamed, or in the wrong folder. An action may be new."""
+        own = sorted(self.own.rglob("*.sql")) if self.own else []
+        replaced = {path.relative_to(SHIPPED) for path in SHIPPED.glob("*/*.sql")}
+        return tuple(
+            path
+            for path in own
+            if path.relative_to(str(self.own)) not in replaced
+            and path.parent.relative_to(str(self.own)) != Path("actions")
+        )

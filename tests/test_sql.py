@@ -74,3 +74,13 @@ def test_an_audience_of_the_users_own_that_cannot_run_is_refused_by_name(tmp_pat
     own.write_text("-- One row per customer.\nSELECT no_such_column FROM customers")
     with pytest.raises(ConfigurationError, match=r"audience birthdays .*birthdays\.sql"):
         prepare(SqlFiles(tmp_path))
+
+
+def test_own_files_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    read = ["sources/quotes.sql", "actions/anything.sql", "audiences/birthdays.sql"]
+    idle = ["audiences/quotes.sql", "quotes.sql", "sources/old/quotes.sql", "sources/qoutes.sql"]
+    for name in read + idle:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("SELECT 1", encoding="utf-8")
+    assert SqlFiles(tmp_path).idle() == tuple(tmp_path / name for name in idle)
+    assert SqlFiles().idle() == ()

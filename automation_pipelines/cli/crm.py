@@ -24,6 +24,11 @@ def check_command(front: Front) -> None:
     source = front.installation.crm
     report = check(source, front.sqlfiles)
     _print(report, source.place)
+    for path in front.sqlfiles.idle():
+        click.secho(
+            f"warning {path} replaces no shipped file, so nothing reads it: check folder and name",
+            fg="yellow",
+        )
     if report.broken:
         errors = sum(violation.severity is Severity.ERROR for violation in report.violations)
         msg = f"{errors} violation{'s' if errors != 1 else ''}: nothing is sent until the sources hold"
