@@ -86,9 +86,10 @@ class TestRecord:
         world.add("customers", id=3, birthday="1990-03-10", email_opt_out=True)
         world.apply(BIRTHDAY, start=LONG_AGO)
         again = {"as_of": at("2026-03-10T08:30"), "run_id": "the-same"}
-        with monkeypatch.context() as broken, pytest.raises(OSError, match="disk full"):
+        with monkeypatch.context() as broken:
             broken.setattr(decisions, "append", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
-            run_tick(world.installation, **again)
+            with pytest.raises(OSError, match="disk full"):
+                run_tick(world.installation, **again)
         for _ in range(2):
             run_tick(world.installation, **again)
         told = world.decisions().sort("subject_id").select("subject_id", "reason").rows()
