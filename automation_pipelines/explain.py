@@ -1,22 +1,28 @@
 """Why did, or didn't, somebody get a step: each gate in order, with the value it saw.
 
-Reads the record of decisions and the ledger; for a moment that was never in a window it says what is
-known instead of guessing.
+Reads the record of decisions and the ledger. Whom a campaign's conditions leave out has no decision;
+for them `standing` looks at the CRM as it is now.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines import decisions
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.conditions import Condition, compile_condition
+from automation_pipelines.engine import open_engine
+from automation_pipelines.extraction import extract
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.selection import Need, demands, empty, select
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,39 @@ class Explanation:
     gates: tuple[Gate, ...]
     earlier: tuple[str, ...]
     job: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a subject is in a campaign's audience now, and whether the campaign's conditions hold for it.
+
+    `saw` has the audience's columns of the subject, without personal data; empty when it is not in it.
+    """
+
+    audience: str
+    holds: bool
+    saw: dict[str, Any]
+
+
+def standing(installation: Installation, *, subject: str, campaign: str, now: datetime) -> Standing:
+    """Where a subject (the CRM's own key) stands with a campaign, whatever its steps and their time."""
+    spec = installation.campaigns.show(campaign).spec
+    need = Need(spec.audience, ((None, now + timedelta(days=366)),))
+    columns = need.entry.columns
+    condition = spec.conditions or Condition(all_of=())
+    holds = compile_condition(condition, {column.name: column.type for column in columns})
+    shown = ", ".join(f'"{column.name}"' for column in columns if not column.personal)
+    frames = extract(installation.crm, installation.sqlfiles, demands([need]))
+    with open_engine() as engine:
+        engine.add(**{name: frames.get(name, empty(name)) for name in SOURCES})
+        leap_day = installation.settings.leap_day
+        table, _ = select(engine, installation.sqlfiles, need, as_of=now, leap_day=leap_day)
+        rows = engine.query(
+            f"SELECT {holds.sql} AS holds, {shown} FROM {table} WHERE subject_text = $subject",
+            {**holds.parameters, "subject": subject},
+        )
+    row = rows.row(-1, named=True) if len(rows) else {"holds": False}
+    return Standing(spec.audience, row.pop("holds"), row)
 
 
 def explain(

@@ -15,7 +15,7 @@ from automation_pipelines.channels import build_channels
 from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import RefusedError
-from automation_pipelines.explain import Explanation
+from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
 from automation_pipelines.preview import preview as preview_range
 from automation_pipelines.tick import run_tick
@@ -116,14 +116,32 @@ def explain(
     if campaign is not None:
         front.ready.campaigns.show(campaign)  # refuses one that does not exist
     found = explain_subject(front.ready, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id)
-    if not found:
+    if not found and campaign is None:
         msg = (
-            f"no decision was ever made about '{subject}': no started campaign's audience returned it "
-            "while a step was due. Check the key, and `automation preview --campaign …` for what is to come"
+            f"no decision was ever made about '{subject}': no started campaign's audience returned it while "
+            "a step was due, or its conditions left it out. Check the key; with --campaign this command says "
+            "where it stands with one campaign, and `automation preview` what is to come"
         )
         raise RefusedError(msg)
+    if not found and campaign is not None:
+        _print_standing(
+            campaign, subject, standing(front.ready, subject=subject, campaign=campaign, now=front.now)
+        )
     for one in found:
         _print(one)
+
+
+def _print_standing(campaign: str, subject: str, now: Standing) -> None:
+    click.secho(f"{campaign}: no decision was ever made about {subject}", bold=True)
+    if not now.saw:
+        click.echo(
+            f"  its audience {now.audience} does not return it now: the data dictionary says who is in it"
+        )
+        return
+    told = "hold: a step has yet to fall due" if now.holds else "do not hold, so it does not belong"
+    click.echo(f"  its audience {now.audience} returns it now; the campaign's conditions {told}")
+    for name, value in now.saw.items():
+        click.echo(f"    {name:<18} {'missing' if value is None else value}")
 
 
 def _print(one: Explanation) -> None:
