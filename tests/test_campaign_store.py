@@ -318,6 +318,19 @@ def test_ending_a_campaign_cancels_its_own_pending_jobs_only(
     assert rows.rows() == [(1, "cancelled", TUESDAY), (2, "completed", MONDAY), (3, "pending", None)]
 
 
+@pytest.mark.parametrize(("paused", "state"), [(True, "cancelled"), (False, "pending")])
+def test_what_a_pause_held_back_does_not_go_out_when_the_campaign_is_over(
+    store: CampaignStore, database: Database, *, paused: bool, state: str
+) -> None:
+    applied(store, spec(policy={"valid_until": "2026-03-01T00:00:00Z"}))
+    store.start("care", "ann", at("2026-02-01T00:00"))
+    put_job(database, "care", 1, "pending")
+    if paused:
+        store.pause("care", "ann", at("2026-02-28T00:00"))
+    assert store.complete(at("2026-03-02T00:01")) == ("care",)
+    assert database.read(sa.select(jobs.c.state)).rows() == [(state,)]
+
+
 def test_deleted_campaigns_are_listed_no_more_but_can_be_shown(store: CampaignStore) -> None:
     applied(store, spec())
     assert [entry.title for entry in store.list()] == ["Care"]

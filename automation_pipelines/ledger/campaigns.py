@@ -184,6 +184,8 @@ class CampaignStore:
                 row = moves.locked(connection, campaign)
                 if row is not None and row.state in ("running", "paused"):
                     moves.write(connection, campaign, "system", at, state="completed")
+                    if row.state == "paused":  # what it held back must not go out because time has passed
+                        moves.cancel_pending(connection, campaign, at)
                     moves.record(
                         connection, "campaign.complete", "system", at, campaign=campaign, before=row.state
                     )
