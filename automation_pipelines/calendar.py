@@ -35,6 +35,46 @@ def local_times(wanted: pl.DataFrame) -> pl.DataFrame:
     return combinations.with_columns(pl.Series("instant", instants, FRAME_TYPES[Type.INSTANT]))
 
 
+def offsets(zones: Iterable[str], start: datetime, end: datetime) -> pl.DataFrame:
+    """The UTC offsets in force from `start` to `end`: `zone, since, until, seconds`.
+
+    Intervals are half open and cover the range, so that each instant in it joins exactly one of its zone.
+    """
+    first = start.replace(microsecond=0)
+    rows = [(zone, *part) for zone in sorted(set(zones)) for part in _constant(ZoneInfo(zone), first, end)]
+    instants = dict.fromkeys(("since", "until"), FRAME_TYPES[Type.INSTANT])
+    schema = pl.Schema({"zone": pl.String(), **instants, "seconds": pl.Int64()})
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _constant(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, int]]:
+    """Stretches of one offset. No zone changes twice within a week, so weekly looks miss none."""
+    since, seconds = start, _seconds(zone, start)
+    before = start
+    while before <= end:
+        after = before + 7 * _DAY
+        later = _seconds(zone, after)
+        if later != seconds:
+            change = _change(zone, before, after, seconds)
+            yield since, change, seconds
+            since, seconds = change, later
+        before = after
+    yield since, before, seconds
+
+
+def _change(zone: ZoneInfo, before: datetime, after: datetime, seconds: int) -> datetime:
+    """The first second after `before` with another offset; both ends are whole seconds."""
+    while after - before > timedelta(seconds=1):
+        middle = (before + (after - before) // 2).replace(microsecond=0)
+        before, after = (middle, after) if _seconds(zone, middle) == seconds else (before, middle)
+    return after
+
+
+def _seconds(zone: ZoneInfo, moment: datetime) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
+
+
 def openings(window: Window, zone: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """The half-open intervals in which `window` is open in `zone`, around the range from `start` to `end`."""
     first = (start.astimezone(ZoneInfo(zone)) - _DAY).date()

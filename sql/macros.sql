@@ -49,3 +49,7 @@ CREATE OR REPLACE MACRO local_date(moment, zone) AS CAST(timezone(zone, moment) 
 
 -- An instant so many minutes later; null minutes give null.
 CREATE OR REPLACE MACRO plus_minutes(moment, minutes) AS moment + to_minutes(minutes);
+
+-- The calendar day of an instant where clocks are so many seconds ahead of UTC.
+CREATE OR REPLACE MACRO shifted_date(moment, seconds) AS
+    CAST(timezone('UTC', moment) + to_seconds(seconds) AS DATE);

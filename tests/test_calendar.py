@@ -3,11 +3,12 @@
 import json
 from datetime import date, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
-from automation_pipelines.calendar import instant_of, local_times, next_opening, window_slots
+from automation_pipelines.calendar import instant_of, local_times, next_opening, offsets, window_slots
 from automation_pipelines.campaign import Window
 from automation_pipelines.engine import open_engine
 from tests.world import at
@@ -28,6 +29,19 @@ OFFICE = Window(days=("mon", "tue", "wed", "thu", "fri"), start="09:00", end="18
 )
 def test_a_local_time_is_one_instant(zone: str, day: str, clock: str, expected: str) -> None:
     assert instant_of(zone, date.fromisoformat(day), time.fromisoformat(clock)) == at(expected)
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/Vancouver", "Africa/Casablanca", "Australia/Lord_Howe", "Asia/Kathmandu"]
+)
+def test_offsets_tell_the_local_day_of_every_instant(zone: str) -> None:
+    start, end = at("2026-01-01T00:17:05.400"), at("2027-06-01T00:00")
+    table = offsets([zone], start, end)
+    moments = [start + timedelta(hours=hours, minutes=59) for hours in range(1, 12_000, 7)]
+    for moment in moments:
+        found = table.filter(pl.col("since") <= moment, moment < pl.col("until"))
+        local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        assert found["seconds"].to_list() == [(local - moment.replace(tzinfo=None)).total_seconds()]
 
 
 def test_combinations_not_people_are_converted() -> None:

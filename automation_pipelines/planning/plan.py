@@ -141,6 +141,7 @@ class _Planner:
             {"slices": slices, "place": place},
         )
         self._keep("recipients")
+        self.engine.add(offsets=self._offsets())
         self._keep("addressed")
         self.engine.drop("candidates", "recipients")
         self._fall_due()
@@ -152,6 +153,17 @@ class _Planner:
 
     def _keep(self, name: str) -> None:
         self.engine.keep(name, self.files.find("planning", name).text)
+
+    def _offsets(self) -> pl.DataFrame:
+        """The offsets of every zone that could be asked for, over the instants that anchors have."""
+        zones = self.engine.query(
+            "SELECT time_zone AS zone FROM tenants UNION SELECT time_zone FROM customers "
+            "UNION SELECT zone FROM steps WHERE zone NOT IN ('tenant', 'recipient')"
+        )
+        since, until = self.engine.query("SELECT min(anchor_at), max(anchor_at) FROM candidates").row(0)
+        if since is None:
+            return calendar.offsets((), self.clock.as_of, self.clock.as_of)
+        return calendar.offsets(zones["zone"].drop_nulls(), since, until)
 
     def _fall_due(self) -> None:
         """Keep table `due`: the moments of the window, moved to where their send window is open."""

@@ -30,7 +30,8 @@ WITH placed AS (
 
 SELECT
     p.*,
-    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, local_date(p.anchor_at, p.zone)) END AS anchor_day,
-    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, local_date(p.anchor_at, p.zone)) + p.days END AS day
+    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, shifted_date(p.anchor_at, o.seconds)) END AS anchor_day,
+    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, shifted_date(p.anchor_at, o.seconds)) + p.days END AS day
 FROM placed AS p
 INNER JOIN steps AS s ON p.step_id = s.step_id
+LEFT JOIN offsets AS o ON p.zone = o.zone AND p.anchor_at >= o.since AND p.anchor_at < o.until
