@@ -41,11 +41,12 @@ class Need:
 
 def demands(needs: Iterable[Need]) -> list[Demand]:
     """What must be extracted to select these audiences; tenants and staff always travel whole."""
-    whole = [_whole("tenants"), _whole("users")]
-    return whole + [_demand(need, read) for need in needs for read in need.entry.reads]
+    always = [whole("tenants"), whole("users")]
+    return always + [_demand(need, read) for need in needs for read in need.entry.reads]
 
 
-def _whole(source: str) -> Demand:
+def whole(source: str) -> Demand:
+    """Every row and column of a source."""
     columns = frozenset(column.name for column in SOURCES[source].columns)
     return Demand(source, columns, (Selection(),))
 
@@ -74,6 +75,11 @@ def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
     return tuple(merged)
 
 
+def audience_table(audience: str) -> str:
+    """What the engine calls the rows of an audience."""
+    return f"audience_{audience}"
+
+
 def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap_day: str) -> tuple[str, int]:
     """Run one audience over the frames in `engine` and keep it there; returns its table and row count.
 
@@ -86,7 +92,7 @@ def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap
     wanted = (*SUBJECT_COLUMNS, *anchor, *(column.name for column in entry.columns))
     columns = ", ".join(f'"{name}"' for name in wanted)
     parameters = {"as_of": as_of} if "$as_of" in file.text else {}
-    table = f"audience_{entry.name}"
+    table = audience_table(entry.name)
     statement = f"SELECT row_number() OVER () AS row_id, {columns} FROM ({file.text})"
     try:
         engine.keep(table, statement, parameters)

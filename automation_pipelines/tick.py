@@ -12,13 +12,13 @@ import polars as pl
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
-from automation_pipelines.extraction import Demand, Selection, extract
+from automation_pipelines.extraction import Demand, extract
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.model import require_utc
 from automation_pipelines.planning import Clock, Plan, Record, needs, plan, profiles
-from automation_pipelines.selection import Need, demands, empty, select
+from automation_pipelines.selection import Need, demands, empty, select, whole
 
 Frames = dict[str, pl.DataFrame]
 
@@ -50,19 +50,17 @@ def find_work(installation: Installation, as_of: datetime, also: Sequence[Active
     clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
     campaigns = (*installation.campaigns.running(), *also)
     # The tenants are read first, being few: their settings narrow what else must be read.
-    tenants = _tenants(installation) if campaigns else empty("tenants")
+    tenants = _read(installation, [whole("tenants")])["tenants"] if campaigns else empty("tenants")
     return Work(clock, campaigns, tuple(needs(campaigns, clock, tenants)), tenants)
-
-
-def _tenants(installation: Installation) -> pl.DataFrame:
-    columns = frozenset(column.name for column in SOURCES["tenants"].columns)
-    whole = Demand("tenants", columns, (Selection(),))
-    return extract(installation.crm, installation.sqlfiles, [whole])["tenants"]
 
 
 def read_sources(installation: Installation, work: Work) -> Frames:
     """The frames of the sources that the work needs."""
-    return extract(installation.crm, installation.sqlfiles, demands(work.needs))
+    return _read(installation, demands(work.needs))
+
+
+def _read(installation: Installation, wanted: Sequence[Demand]) -> Frames:
+    return extract(installation.crm, installation.sqlfiles, wanted)
 
 
 def select_audiences(

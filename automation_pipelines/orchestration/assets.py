@@ -28,7 +28,7 @@ from automation_pipelines.orchestration.runs import (
     remember_first_day,
     too_far,
 )
-from automation_pipelines.selection import empty
+from automation_pipelines.selection import audience_table, empty
 from automation_pipelines.tick import (
     Frames,
     TickResult,
@@ -94,7 +94,7 @@ def _audiences(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             records.file_audience(
                 installation, name, selected.get(name, []), run_id=context.run.run_id, scope=scope
             )
-        files.write({f"audience_{name}": frames[-1][1] for name, frames in selected.items()})
+        files.write({audience_table(name): frames[-1][1] for name, frames in selected.items()})
         for name in wanted:
             yield Result(specs.audience_key(name), metadata=_audience_metadata(name, selected.get(name)))
 
@@ -131,7 +131,7 @@ def _select(
 def _select_once(installation: Installation, work: Work, frames: Frames) -> dict[str, pl.DataFrame]:
     with open_engine() as engine:
         names = select_audiences(installation, engine, frames, work)
-        return {name: engine.query(f"FROM audience_{name}") for name in names}
+        return {name: engine.query(f"FROM {audience_table(name)}") for name in names}
 
 
 def _audience_metadata(name: str, days: list[records.DayFrame] | None) -> Metadata:
@@ -204,10 +204,10 @@ def _commit(run_id: str, installation: Installation, files: RunFiles, work: Work
     with open_engine() as engine:
         engine.add(**{name: frames.get(name, empty(name)) for name in SOURCES})
         for need in work.needs:
-            audience = files.read(f"audience_{need.audience}")
+            audience = files.read(audience_table(need.audience))
             if audience is not None:
                 engine.add(selected=audience)
-                engine.keep(f"audience_{need.audience}", "FROM selected")
+                engine.keep(audience_table(need.audience), "FROM selected")
         return plan_and_commit(installation, engine, work, run_id=run_id)
 
 

@@ -23,6 +23,7 @@ from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.steps import candidates, scope_frame, small_tables
 from automation_pipelines.planning.variables import with_variables
+from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
 _DAY = timedelta(days=1)
@@ -108,7 +109,7 @@ def plan(
         (active.spec.id, step) for active in campaigns for step in ("", *(s.id for s in active.spec.steps))
     )
     known = engine.names()
-    present = [a for a in campaigns if f"audience_{a.spec.audience}" in known]
+    present = [a for a in campaigns if audience_table(a.spec.audience) in known]
     if not present:
         return Plan(clock, pl.DataFrame(schema=_DECISIONS), scope_frame([]))
     engine.add(**small_tables(present, numbers, clock))
@@ -116,11 +117,24 @@ def plan(
     engine.add(
         settled=record.settled(engine.query("SELECT DISTINCT occurrence, campaign_id FROM everybody")),
         suppressions=record.suppressions(clock.as_of),
+        offsets=_offsets(engine, clock),
     )
     planner = _Planner(engine, files, present, record, clock)
     slices = -(-engine.count("everybody") // SLICE)
     rows = [planner.decide_slice(place, slices) for place in range(slices)]
     return Plan(clock, pl.concat([pl.DataFrame(schema=_DECISIONS), *rows]), scope)
+
+
+def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:
+    """The offsets of every zone that could be asked for, over the instants that anchors have."""
+    zones = engine.query(
+        "SELECT time_zone AS zone FROM tenants UNION SELECT time_zone FROM customers "
+        "UNION SELECT zone FROM steps WHERE zone NOT IN ('tenant', 'recipient')"
+    )
+    since, until = engine.query("SELECT min(anchor_at), max(anchor_at) FROM everybody").row(0)
+    if since is None:
+        return calendar.offsets((), clock.as_of, clock.as_of)
+    return calendar.offsets(zones["zone"].drop_nulls(), since, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +155,6 @@ class _Planner:
             {"slices": slices, "place": place},
         )
         self._keep("recipients")
-        self.engine.add(offsets=self._offsets())
         self._keep("addressed")
         self.engine.drop("candidates", "recipients")
         self._fall_due()
@@ -153,17 +166,6 @@ class _Planner:
 
     def _keep(self, name: str) -> None:
         self.engine.keep(name, self.files.find("planning", name).text)
-
-    def _offsets(self) -> pl.DataFrame:
-        """The offsets of every zone that could be asked for, over the instants that anchors have."""
-        zones = self.engine.query(
-            "SELECT time_zone AS zone FROM tenants UNION SELECT time_zone FROM customers "
-            "UNION SELECT zone FROM steps WHERE zone NOT IN ('tenant', 'recipient')"
-        )
-        since, until = self.engine.query("SELECT min(anchor_at), max(anchor_at) FROM candidates").row(0)
-        if since is None:
-            return calendar.offsets((), self.clock.as_of, self.clock.as_of)
-        return calendar.offsets(zones["zone"].drop_nulls(), since, until)
 
     def _fall_due(self) -> None:
         """Keep table `due`: the moments of the window, moved to where their send window is open."""

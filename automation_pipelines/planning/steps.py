@@ -13,7 +13,7 @@ from automation_pipelines.engine import FRAME_TYPES, Engine, shape
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.needs import backlog_from
-from automation_pipelines.selection import EARLIEST
+from automation_pipelines.selection import EARLIEST, audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
 _INSTANT = FRAME_TYPES[Type.INSTANT]
@@ -127,7 +127,7 @@ def candidates(
         table = f"candidates_{number}"
         engine.keep(table, statement, parameters)
         tables.append(table)
-        selected, steps = engine.count(f"audience_{active.spec.audience}"), len(active.spec.steps)
+        selected, steps = engine.count(audience_table(active.spec.audience)), len(active.spec.steps)
         scope.append((active.spec.id, active.spec.audience, selected, engine.count(table) // steps))
     union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
     engine.keep("everybody", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
@@ -155,7 +155,7 @@ def _candidate_statement(template: str, spec: Campaign, numbers: Numbers) -> tup
     statement = shape(
         template,
         audience=audience.name,
-        table=f"audience_{audience.name}",
+        table=audience_table(audience.name),
         anchor=str(audience.anchor),
         grain=str(audience.grain),
         campaign=numbers[spec.id, ""],

@@ -6,6 +6,7 @@ from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.types import Audience, Type
 from automation_pipelines.engine import Engine
 from automation_pipelines.model import Reason
+from automation_pipelines.selection import audience_table
 
 
 def with_variables(engine: Engine, decided: pl.DataFrame) -> pl.DataFrame:
@@ -39,7 +40,7 @@ def _variables_statement(audience: Audience) -> str:
     )
     return (
         f"SELECT p.moment_id, CAST(to_json(struct_pack({recipient}{columns})) AS VARCHAR) AS variables "
-        f"FROM planned AS p INNER JOIN audience_{audience.name} AS a ON p.row_id = a.row_id "
+        f"FROM planned AS p INNER JOIN {audience_table(audience.name)} AS a ON p.row_id = a.row_id "
         "WHERE p.audience = $audience"
     )
 
