@@ -9,7 +9,7 @@ from automation_pipelines import decisions
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import STATISTICS
-from automation_pipelines.catalogue.types import Anchor, Audience, Column, Source, Statistic, Type
+from automation_pipelines.catalogue.types import Anchor, Audience, Column, Keeper, Source, Statistic, Type
 
 _HEAD = """\
 # Data dictionary
@@ -68,8 +68,20 @@ def _source(source: Source) -> str:
     watermark = f" New and changed rows are found by `{source.watermark}`." if source.watermark else ""
     return (
         f"### {source.name}\n\nOne row is {source.row}. Key: `id`.{watermark}\n"
-        f"Selected by `sql/sources/{source.name}.sql`.\n\n{_table(source.columns)}"
+        f"{_kept(source)}\n\n{_table(source.columns)}"
     )
+
+
+def _kept(source: Source) -> str:
+    tracked = ", ".join(f"`{name}`" for name in source.track)
+    parts = [
+        "Kept in the automation database."
+        if source.origin is Keeper.LEDGER
+        else f"Selected by `sql/sources/{source.name}.sql`.",
+        "A CRM may have none." if source.optional else "",
+        f"Changes of {tracked} are recorded in `changes`." if tracked else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _audience(audience: Audience) -> str:
@@ -104,6 +116,8 @@ def _meaning(column: Column) -> str:
     parts = [column.doc]
     if column.values:
         parts.append(f"One of {', '.join(f'`{value}`' for value in column.values)}.")
+    if column.variable:
+        parts.append(f"Templates call it `{column.variable}`.")
     if column.references and f"`{column.references}`" not in column.doc:
         parts.append(f"A row of `{column.references}`.")
     flags = [word for word, set_ in (("required", column.required), ("personal", column.personal)) if set_]

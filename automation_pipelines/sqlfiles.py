@@ -22,6 +22,16 @@ class SqlFile:
     path: Path
     text: str
 
+    @property
+    def empty(self) -> bool:
+        """Whether it holds nothing but comments."""
+        return all(not line.strip() or line.lstrip().startswith("--") for line in self.text.splitlines())
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it is ours and not the user's own."""
+        return self.path.is_relative_to(SHIPPED)
+
     def directive(self, name: str) -> tuple[str, ...]:
         """The comma-separated words after `-- <name>:` in the leading comments; empty without it."""
         for line in self.text.splitlines():

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.demo.draws import Draws
 from automation_pipelines.demo.feedback import simulate_feedback
@@ -37,7 +37,9 @@ MOMENTS = [
 
 def read(url: str) -> dict[str, pl.DataFrame]:
     """Every source, whole, through the shipped SQL; refused when it breaks a contract."""
-    demands = [Demand(name, frozenset(c.name for c in source.columns)) for name, source in SOURCES.items()]
+    demands = [
+        Demand(name, frozenset(c.name for c in source.columns)) for name, source in CRM_SOURCES.items()
+    ]
     with open_crm(url) as crm:
         return extract(crm, SqlFiles(), demands)
 
@@ -58,7 +60,7 @@ def test_the_same_arguments_give_the_same_rows_and_another_seed_gives_others(
     build: Callable[..., dict[str, pl.DataFrame]],
 ) -> None:
     first, again, other = build(), build(), build(seed=8)
-    assert all(first[name].equals(again[name]) for name in SOURCES)
+    assert all(first[name].equals(again[name]) for name in CRM_SOURCES)
     assert not first["customers"].equals(other["customers"])
 
 
@@ -83,7 +85,7 @@ def test_both_databases_hold_the_same_rows(
     rows = build_crm(postgres_url, as_of=AS_OF, customers=400)
     sqlite, postgres = build(), read(postgres_url)
     assert rows == {name: frame.height for name, frame in postgres.items()}
-    for name in SOURCES:
+    for name in CRM_SOURCES:
         assert postgres[name].sort("id").equals(sqlite[name].sort("id")), name
 
 
@@ -98,7 +100,7 @@ def test_every_reference_leads_to_a_row_of_the_same_tenant(
     build: Callable[..., dict[str, pl.DataFrame]],
 ) -> None:
     frames = build()
-    for name, source in SOURCES.items():
+    for name, source in CRM_SOURCES.items():
         for column in source.columns:
             if column.references in (None, "tenants"):
                 continue

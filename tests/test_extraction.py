@@ -10,13 +10,23 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql as pgsql
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Type
 from automation_pipelines.engine import FRAME_TYPES
-from automation_pipelines.errors import ConfigurationError, SourceError
-from automation_pipelines.extraction import Crm, Demand, Selection, extract, merged, open_crm, watermarks
+from automation_pipelines.errors import ConfigurationError, ContractError, SourceError
+from automation_pipelines.extraction import (
+    Crm,
+    Demand,
+    Selection,
+    check,
+    extract,
+    merged,
+    open_crm,
+    watermarks,
+)
 from automation_pipelines.extraction.crm import compiled, said
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -81,7 +91,7 @@ ROWS: Rows = {
 
 def sqlite_crm(path: Path, rows: Rows) -> Path:
     connection = sqlite3.connect(path)
-    for source in SOURCES.values():
+    for source in CRM_SOURCES.values():
         columns = ", ".join(f"{c.name} {SQLITE.get(c.type, 'INTEGER')}" for c in source.columns)
         connection.execute(f"CREATE TABLE {source.name} ({columns}, PRIMARY KEY (id))")
         for row in rows.get(source.name, []):
@@ -103,7 +113,7 @@ def stored(value: Any) -> Any:
 
 def postgres_crm(url: str, rows: Rows) -> str:
     with psycopg.connect(url) as connection:
-        for source in SOURCES.values():
+        for source in CRM_SOURCES.values():
             columns = ", ".join(f"{c.name} {POSTGRES.get(c.type, 'bigint')}" for c in source.columns)
             connection.execute(f"CREATE TABLE {source.name} ({columns}, PRIMARY KEY (id))")  # type: ignore[arg-type]
             for row in rows.get(source.name, []):
@@ -117,7 +127,7 @@ def postgres_crm(url: str, rows: Rows) -> str:
 
 
 def frames(rows: Rows) -> Iterator[tuple[str, pl.DataFrame]]:
-    for name, source in SOURCES.items():
+    for name, source in CRM_SOURCES.items():
         schema = {column.name: FRAME_TYPES[column.type] for column in source.columns}
         yield name, pl.DataFrame(rows.get(name, []), schema=schema)
 
@@ -160,11 +170,11 @@ def crm(make_crm: Callable[[Rows], str]) -> Iterator[Crm]:
 
 
 def everything(source: str) -> Demand:
-    return Demand(source, frozenset(column.name for column in SOURCES[source].columns))
+    return Demand(source, frozenset(column.name for column in CRM_SOURCES[source].columns))
 
 
 def test_whole_sources_arrive_with_the_catalogues_types(crm: Crm) -> None:
-    extracted = extract(crm, FILES, [everything(name) for name in SOURCES])
+    extracted = extract(crm, FILES, [everything(name) for name in CRM_SOURCES])
     for name, expected in frames(ROWS):
         frame = extracted[name]
         assert frame.columns[:2] == ["id", "id_text"]
@@ -263,7 +273,7 @@ def test_the_same_alternative_is_asked_once() -> None:
 def test_watermarks_move_with_new_rows(make_crm: Callable[[Rows], str]) -> None:
     with open_crm(make_crm(ROWS)) as crm:
         marks = watermarks(crm, FILES)
-    assert set(marks) == {name for name, source in SOURCES.items() if source.watermark}
+    assert set(marks) == {name for name, source in CRM_SOURCES.items() if source.watermark}
     assert str(marks["customers"]).startswith("2024-05-05")
     assert marks["events"] is None
 
@@ -371,7 +381,8 @@ def test_postgres_types_of_its_own_are_read_as_what_they_mean(postgres_url: str,
         "SELECT id, 1 AS tenant_id, coalesce(customer::text, 'nobody') AS customer_id, "
         "NULL::bigint AS agent_id, number, "
         "to_char(sent, 'HH24:MI') AS destination, amount * 100 AS amount, 'EUR' AS currency, "
-        "stage AS status, '2024-01-01'::timestamptz AS created_at, sent AS sent_at, day AS expires_at, "
+        "stage AS status, '2024-01-01'::timestamptz AS created_at, sent AS sent_at, "
+        "NULL::timestamptz AS viewed_at, day AS expires_at, "
         "NULL::timestamptz AS decided_at, NULL::timestamptz AS updated_at "
         "FROM offers WHERE number NOT LIKE '%x'; "
     )
@@ -519,3 +530,39 @@ def test_an_unknown_column_is_a_mistake_of_the_program(tmp_path: Path) -> None:
     path = sqlite_crm(tmp_path / "crm.db", ROWS)
     with open_crm(f"sqlite:///{path}") as crm, pytest.raises(ValueError, match="no column colour"):
         extract(crm, FILES, [Demand("quotes", frozenset({"colour"}))])
+
+
+def test_a_table_the_crm_does_not_have_is_no_rows_and_selects_none_elsewhere(
+    make_crm: Callable[[Rows], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: source for name, source in CRM_SOURCES.items() if not source.optional}
+    with monkeypatch.context() as smaller:
+        smaller.setattr("tests.test_extraction.CRM_SOURCES", few)
+        crm = open_crm(make_crm(ROWS))
+    of_accounts = Selection(of=("accounts", "customer_id", Selection()))
+    wanted = [everything("accounts"), Demand("customers", frozenset({"name"}), (of_accounts,))]
+    found = extract(crm, FILES, wanted)
+    assert {name: frame.height for name, frame in found.items()} == {"accounts": 0, "customers": 0}
+    assert found["accounts"].schema["created_at"] == FRAME_TYPES[Type.INSTANT]
+    assert watermarks(crm, FILES)["accounts"] is None
+    absent = {one.source for one in check(crm, FILES).sources if one.absent}
+    assert absent == CRM_SOURCES.keys() - few.keys()
+
+
+def test_a_file_with_nothing_but_a_comment_is_a_source_without_rows(crm: Crm, tmp_path: Path) -> None:
+    own = tmp_path / "sources" / "quotes.sql"
+    own.parent.mkdir()
+    own.write_text("-- No rows: nothing is offered in writing.\n")
+    found = extract(crm, SqlFiles(tmp_path), [everything("quotes"), everything("customers")])
+    assert (found["quotes"].height, found["customers"].height) == (0, len(ROWS["customers"]))
+
+
+def test_a_table_that_may_not_be_read_is_an_error_and_not_missing(postgres_url: str) -> None:
+    postgres_crm(postgres_url, ROWS)
+    role = f"reader_{sa.make_url(postgres_url).database}"
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")  # type: ignore[arg-type]
+        connection.execute(f"GRANT SELECT ON customers TO {role}")  # type: ignore[arg-type]
+    reader = sa.make_url(postgres_url).set(username=role, password="x")
+    with pytest.raises(ContractError, match=r"consents: the CRM refuses the file.*permission denied"):
+        extract(open_crm(reader.render_as_string(hide_password=False)), FILES, [everything("consents")])

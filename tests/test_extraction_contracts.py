@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.cli.crm import crm as crm_group
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import ContractError
@@ -119,7 +119,7 @@ def test_all_violations_of_all_sources_are_raised_together_and_name_their_files(
         "DROP TABLE payments",
     )
     with pytest.raises(ContractError) as raised:
-        extract(open_crm(f"sqlite:///{path}"), SqlFiles(), [everything(name) for name in SOURCES])
+        extract(open_crm(f"sqlite:///{path}"), SqlFiles(), [everything(name) for name in CRM_SOURCES])
     assert [violation.partition(":")[0] for violation in raised.value.violations] == [
         "payments",
         "tenants.send_time",

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import yaml
 
 from automation_pipelines.campaign import Campaign
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.catalogue.types import Source, Type
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.tables import identities, job_payloads, jobs
@@ -65,8 +65,60 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "payments": {"tenant_id": 1, "customer_id": 1, "amount": 100, "currency": "EUR", "status": "paid"},
     "events": {"tenant_id": 1, "customer_id": 1, "type": "visit"},
+    "accounts": {"tenant_id": 1, "name": "Initech", "status": "active", "created_at": "2020-01-01T00:00"},
+    "engagements": {
+        "tenant_id": 1,
+        "account_id": 1,
+        "type": "meeting",
+        "status": "completed",
+        "at": "2020-01-01T00:00",
+    },
+    "goals": {
+        "tenant_id": 1,
+        "account_id": 1,
+        "title": "Go live",
+        "status": "active",
+        "created_at": "2020-01-01T00:00",
+    },
+    "contacts": {
+        "tenant_id": 1,
+        "account_id": 1,
+        "name": "Lee Roe",
+        "first_name": "Lee",
+        "role": "admin",
+        "email_opt_out": False,
+        "active": True,
+    },
+    "documents": {"tenant_id": 1, "customer_id": 1, "kind": "passport", "uploaded_at": "2020-01-01T00:00"},
+    "reviews": {"tenant_id": 1, "customer_id": 1, "rating": 5, "submitted_at": "2020-01-01T00:00"},
+    "wallet_passes": {
+        "tenant_id": 1,
+        "customer_id": 1,
+        "serial": "W-1",
+        "active": True,
+        "installed_at": "2020-01-01T00:00",
+    },
+    "consents": {
+        "tenant_id": 1,
+        "customer_id": 1,
+        "channel": "email",
+        "topic": "",
+        "state": "opted_out",
+        "at": "2020-01-01T00:00",
+    },
+    "tasks": {
+        "tenant_id": 1,
+        "title": "Call them",
+        "priority": "medium",
+        "status": "open",
+        "created_at": "2020-01-01T00:00",
+    },
+    "leads": {"tenant_id": 1, "name": "Sam Poe", "status": "new", "created_at": "2020-01-01T00:00"},
+    "tenant_settings": {"tenant_id": 1},
 }
 
+# In SQLite only an INTEGER key numbers the rows that a campaign's own actions insert.
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _COLUMN_TYPES: dict[Type, Any] = {
     Type.INTEGER: sa.BigInteger,
     Type.MONEY: sa.BigInteger,
@@ -86,7 +138,7 @@ def at(text: str) -> datetime:
 
 def _table(source: Source, metadata: sa.MetaData, *, text_ids: bool) -> sa.Table:
     def kind(type_: Type) -> Any:
-        return (sa.Text if text_ids else sa.BigInteger) if type_ is Type.ID else _COLUMN_TYPES[type_]
+        return (sa.Text() if text_ids else _KEY) if type_ is Type.ID else _COLUMN_TYPES[type_]
 
     columns = (sa.Column(c.name, kind(c.type), primary_key=c.name == "id") for c in source.columns)
     return sa.Table(source.name, metadata, *columns)
@@ -109,7 +161,7 @@ class World:
         made = Settings(home=home, database_url=database_url, crm_url=crm_url, **settings)
         engine = sa.create_engine(crm_url.replace("postgresql://", "postgresql+psycopg://"))
         metadata = sa.MetaData()
-        tables = {name: _table(source, metadata, text_ids=text_ids) for name, source in SOURCES.items()}
+        tables = {name: _table(source, metadata, text_ids=text_ids) for name, source in CRM_SOURCES.items()}
         metadata.create_all(engine)
         installation = Installation.open(made)
         installation.initialise(at("2020-01-01T00:00"))
@@ -126,6 +178,8 @@ class World:
         values = {**_DEFAULTS[source], **row}
         if source == "customers" and "email" not in values:
             values["email"] = f"customer{values['id']}@mail.example.com"
+        if source == "contacts" and "email" not in values:
+            values["email"] = f"contact{values['id']}@account.example.com"
         if source == "users" and "email" not in values:
             values["email"] = f"user{values['id']}@staff.example.com"
         with self.crm.begin() as connection:
@@ -144,7 +198,7 @@ class World:
             connection.execute(table.delete().where(table.c.id == id_))
 
     def _typed(self, source: str, values: dict[str, Any]) -> dict[str, Any]:
-        return {name: _value(SOURCES[source].column(name).type, value) for name, value in values.items()}
+        return {name: _value(CRM_SOURCES[source].column(name).type, value) for name, value in values.items()}
 
     def apply(
         self, text: str | dict[str, Any], *, start: str | None = None, on: str = "2020-01-01T00:00"

@@ -1,6 +1,7 @@
 """The vocabulary in which catalogue entries are written. No entries, no SQL, no I/O."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -45,11 +46,22 @@ class Column:
     format: Format | None = None
     between: tuple[int, int] | None = None
     """The smallest and largest value allowed, for integers."""
+    variable: str | None = None
+    """Where templates find it beside its own name, for example `account.name`."""
+
+
+class Keeper(StrEnum):
+    """Who keeps a source's rows."""
+
+    CRM = "crm"
+    """`sql/sources/<name>.sql` selects them from the CRM."""
+    LEDGER = "ledger"
+    """The automation database: what the system saw, was told and did itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A canonical table: `sql/sources/<name>.sql` selects exactly these columns from the CRM."""
+    """A canonical table; one of the CRM is whatever `sql/sources/<name>.sql` selects there."""
 
     name: str
     row: str
@@ -57,6 +69,11 @@ class Source:
     columns: tuple[Column, ...]
     watermark: str | None = None
     """The column, written by the CRM, that grows with every new or changed row."""
+    track: tuple[str, ...] = ()
+    """Columns whose changes are recorded in source `changes` whenever the rows are read."""
+    origin: Keeper = Keeper.CRM
+    optional: bool = False
+    """A CRM may have no such table: its audiences then select nobody."""
 
     def column(self, name: str) -> Column:
         """The column called `name`; `KeyError` if there is none."""
@@ -73,9 +90,14 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class InRange:
-    """Rows whose `column` (date or instant) lies in one of the anchor ranges asked for."""
+    """Rows whose `column` (date or instant) lies in one of the anchor ranges asked for.
+
+    `before` reaches so much further back; `onwards` takes everything since the earliest range began.
+    """
 
     column: str
+    before: timedelta = timedelta(0)
+    onwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +114,17 @@ Predicate = Among | InRange | OnMonthDay
 class Read:
     """What an audience needs of one source: these columns, of the rows that match every predicate.
 
-    With `of`, only rows whose `id` occurs in that (source, column) among the rows read for the same
-    audience: "the customers of those quotes". A predicate is pushed into the CRM's SQL and may let
-    through a little more than it says; the audience's SQL is exact.
+    With `of`, only rows whose `id` (or column `by`) occurs in that (source, column) among the rows of
+    the first read of that source for the same audience: "the customers of those quotes", "the goals of
+    those accounts". A predicate is pushed into the CRM's SQL and may let through a little more than it
+    says; the audience's SQL is exact.
     """
 
     source: str
     columns: tuple[str, ...]
     where: tuple[Predicate, ...] = ()
     of: tuple[str, str] | None = None
+    by: str = "id"
 
 
 class Anchor(StrEnum):
@@ -138,6 +162,8 @@ class Audience:
     grain: Grain
     reads: tuple[Read, ...]
     columns: tuple[Column, ...] = ()
+    facts: tuple[str, ...] = ()
+    """The `sql/facts/<name>.sql` it joins, each made once from the same reads for all its audiences."""
 
 
 @dataclass(frozen=True, slots=True)

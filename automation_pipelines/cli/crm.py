@@ -50,6 +50,8 @@ def _print(report: Report, place: str) -> None:
 
 
 def _state(report: SourceReport) -> str:
+    if report.absent:
+        return "[dim]not in this CRM[/]"
     severities = {violation.severity for violation in report.violations}
     if Severity.ERROR in severities:
         return "[red]broken[/]"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines import playbooks
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.cli.campaigns import known_here
 from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.demo.crm import build_crm
@@ -111,7 +111,7 @@ def _tables(crm: str) -> list[str]:
     driver = "postgresql+psycopg" if url.get_backend_name() == "postgresql" else url.drivername
     engine = sa.create_engine(url.set(drivername=driver), hide_parameters=True)
     try:
-        return sorted(set(sa.inspect(engine).get_table_names()) & SOURCES.keys())
+        return sorted(set(sa.inspect(engine).get_table_names()) & CRM_SOURCES.keys())
     except sa.exc.OperationalError as error:
         msg = f"the CRM at {_hidden(crm)} cannot be reached: {error.orig}"
         raise ConfigurationError(msg) from None

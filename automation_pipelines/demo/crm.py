@@ -15,7 +15,7 @@ import adbc_driver_sqlite.dbapi
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.catalogue.types import Column, Source, Type
 from automation_pipelines.demo import staff
 from automation_pipelines.demo.history import block
@@ -54,12 +54,12 @@ def build_crm(url: str, *, as_of: datetime, customers: int = 5_000, seed: int = 
     """
     dialect = sa.make_url(url).get_backend_name()
     as_of = require_utc(as_of).replace(microsecond=0)
-    rows = dict.fromkeys(SOURCES, 0)
+    rows = dict.fromkeys(CRM_SOURCES, 0)
     with _connect(url, dialect) as connection, connection.cursor() as cursor:
         for statement in _schema(dialect):
             cursor.execute(statement)
         for name, frame in _frames(as_of, customers, seed):
-            cursor.adbc_ingest(name, _stored(SOURCES[name], frame, dialect).to_arrow(), mode="append")
+            cursor.adbc_ingest(name, _stored(CRM_SOURCES[name], frame, dialect).to_arrow(), mode="append")
             rows[name] += frame.height
         for statement in _finish(dialect):
             cursor.execute(statement)
@@ -96,7 +96,7 @@ def _frames(as_of: datetime, customers: int, seed: int) -> Iterator[tuple[str, p
     users = staff.users(seed, customers)
     yield "users", users
     world = World(seed, as_of, users)
-    offsets = dict.fromkeys(SOURCES, 0)
+    offsets = dict.fromkeys(CRM_SOURCES, 0)
     for first in range(1, customers + 1, _BLOCK):
         for name, frame in block(world, first, min(first + _BLOCK - 1, customers), offsets).items():
             offsets[name] += frame.height
@@ -105,6 +105,8 @@ def _frames(as_of: datetime, customers: int, seed: int) -> Iterator[tuple[str, p
 
 def _stored(source: Source, frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
     """Keep the source's columns, in the database's own types."""
+    missing = (pl.lit(None).alias(column.name) for column in source.columns if column.name not in frame)
+    frame = frame.with_columns(*missing)
     return frame.select(_cast(column, dialect).alias(column.name) for column in source.columns)
 
 
@@ -129,9 +131,9 @@ def _cast(column: Column, dialect: str) -> pl.Expr:
 
 def _schema(dialect: str) -> Iterator[str]:
     # A rebuilt CRM has forgotten its write-backs, so the record of them goes too.
-    for name in ("automation_markers", *reversed(SOURCES)):
+    for name in ("automation_markers", *reversed(CRM_SOURCES)):
         yield f"DROP TABLE IF EXISTS {name}"
-    for source in SOURCES.values():
+    for source in CRM_SOURCES.values():
         columns = ", ".join(_column(column, dialect) for column in source.columns)
         yield f"CREATE TABLE {source.name} ({columns})"
 
@@ -156,7 +158,7 @@ def _finish(dialect: str) -> Iterator[str]:
             yield f"CREATE INDEX ix_{table}_{column} ON {table} ({column})"
     yield f"CREATE INDEX ix_customers_month_day ON customers ({_MONTH_DAY[dialect]})"
     if dialect == "postgresql":
-        for source in SOURCES.values():
+        for source in CRM_SOURCES.values():
             for reference in (column for column in source.columns if column.references):
                 yield (
                     f"ALTER TABLE {source.name}"

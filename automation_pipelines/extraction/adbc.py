@@ -103,6 +103,12 @@ class SqliteCrm(AdbcCrm):
     def recover(self) -> None:
         """A failed SELECT leaves nothing behind in SQLite."""
 
+    def has(self, table: str) -> bool:
+        """Look into the file's schema."""
+        schema = sa.table("sqlite_master", sa.column("name", sa.Text()))
+        found = sa.select(schema.c.name).where(sa.func.lower(schema.c.name) == table)
+        return bool(self.read(found).num_rows)
+
     def forms(self, statement: sa.Select[Any]) -> dict[str, Form]:
         """All columns are dynamic: in SQLite each value has its own type."""
         return dict.fromkeys(self.read(statement).column_names, Form.DYNAMIC)
@@ -132,6 +138,11 @@ class PostgresCrm(AdbcCrm):
     def recover(self) -> None:
         """Leave the transaction that the failed statement has spoilt."""
         self.connection.rollback()
+
+    def has(self, table: str) -> bool:
+        """Look along the search path."""
+        place = sa.cast(sa.func.to_regclass(sa.literal(table, sa.Text())), sa.Text())
+        return bool(self.read(sa.select(place.label("place"))).column(0)[0].is_valid)
 
     def forms(self, statement: sa.Select[Any]) -> dict[str, Form]:
         """As PostgreSQL declares the columns."""

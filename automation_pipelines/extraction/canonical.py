@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import types as arrow
 
 from automation_pipelines.catalogue.types import Column, Type
-from automation_pipelines.engine import SQL_TYPES, Engine
+from automation_pipelines.engine import FRAME_TYPES, SQL_TYPES, Engine
 
 # As written by a program: no sign for zero, no leading zeros, so that 00001 never meets 1.
 _INTEGER_KEY = "-?(0|[1-9][0-9]*)"
@@ -26,6 +26,12 @@ def canonical(
     outputs = [f'{expression(raw, column, text_ids)} AS "{column.name}"' for column in columns]
     outputs.insert(1, 'CAST("id" AS VARCHAR) AS id_text')
     return engine.query(f"SELECT {', '.join(outputs)} FROM raw")
+
+
+def no_rows(columns: Sequence[Column]) -> pl.DataFrame:
+    """What `canonical` makes of a source without rows."""
+    types = {column.name: FRAME_TYPES[column.type] for column in columns}
+    return pl.DataFrame(schema={"id": types.pop("id"), "id_text": pl.String(), **types})
 
 
 def expression(raw: pa.Table, column: Column, text_ids: frozenset[str]) -> str:

@@ -46,6 +46,10 @@ class Crm(ABC):
         """Let go of the database."""
 
     @abstractmethod
+    def has(self, table: str) -> bool:
+        """Whether there is a table or view of that name, whoever may read it."""
+
+    @abstractmethod
     def forms(self, statement: sa.Select[Any]) -> dict[str, Form]:
         """Tell which columns a statement returns, and how the CRM holds them."""
 

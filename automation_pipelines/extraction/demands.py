@@ -4,24 +4,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from automation_pipelines.catalogue.types import Predicate
+from automation_pipelines.catalogue.types import InRange, Predicate
 
 Range = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Rows whose `column` is one of these keys, already known because another database holds them."""
+
+    column: str
+    values: frozenset[int]
+
+
+def reached(predicate: InRange, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+    """The ranges of values of the column that a predicate asks for where anchors have these ranges."""
+    if not predicate.onwards:
+        return tuple((lo and lo - predicate.before, hi) for lo, hi in ranges)
+    starts = [lo for lo, _ in ranges if lo is not None]
+    return ((min(starts) - predicate.before, None),) if starts and len(starts) == len(ranges) else ()
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """Rows that match every predicate and, with `of`, whose `id` occurs in another source's rows.
+    """Rows that match every predicate and, with `of`, whose `by` occurs in another source's rows.
 
     `ranges` are the anchors that could matter, both ends included, `None` for open; they bind every
     `InRange` and `OnMonthDay` predicate. No range at all restricts nothing: too much is better than
     too little, since the audience's SQL is exact.
     """
 
-    where: tuple[Predicate, ...] = ()
+    where: tuple[Predicate | Keys, ...] = ()
     ranges: tuple[Range, ...] = ()
     of: "tuple[str, str, Selection] | None" = None
     """(source, column, selection of that source): "the customers of those quotes"."""
+    by: str = "id"
 
     @property
     def whole(self) -> bool:
@@ -49,6 +66,15 @@ class Demand:
     def whole(self) -> bool:
         """Whether every row is wanted."""
         return not self.alternatives or any(selection.whole for selection in self.alternatives)
+
+    def without(self, absent: frozenset[str]) -> "Demand | None":
+        """What remains where these sources have no rows; `None`: nothing can match."""
+        if self.source in absent:
+            return None
+        if self.whole:
+            return self
+        left = tuple(selection for selection in self.alternatives if not selection.sources & absent)
+        return Demand(self.source, self.columns, left) if left else None
 
     @property
     def sources(self) -> frozenset[str]:

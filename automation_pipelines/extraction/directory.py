@@ -50,6 +50,11 @@ class DirectoryCrm(Crm):
         """Forget the views."""
         self.connection.close()
 
+    def has(self, table: str) -> bool:
+        """Whether a file or directory is called so."""
+        views = self.connection.execute("SHOW TABLES").fetchall()
+        return table in {name.lower() for (name,) in views}
+
     def forms(self, statement: sa.Select[Any]) -> dict[str, Form]:
         """As the files declare the columns."""
         return {field.name: form_of(field.type) for field in self.read(statement).schema}

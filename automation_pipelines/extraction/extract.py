@@ -1,15 +1,15 @@
 """The three questions asked of a CRM: these rows, everything that is wrong, anything new."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.catalogue.types import Column, Source
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.errors import ContractError, SourceError
-from automation_pipelines.extraction.canonical import canonical
+from automation_pipelines.extraction.canonical import canonical, no_rows
 from automation_pipelines.extraction.contracts import (
     Reading,
     Severity,
@@ -32,6 +32,8 @@ class SourceReport:
     file: SqlFile
     rows: int | None
     violations: tuple[Violation, ...]
+    absent: bool = False
+    """The CRM has no such thing: the audiences that need it select nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +61,36 @@ def extract(crm: Crm, sqlfiles: SqlFiles, demands: Sequence[Demand]) -> dict[str
     wanted = merged(demands)
     names: frozenset[str] = frozenset().union(*(demand.sources for demand in wanted))
     with crm, open_engine() as engine:
-        reader = _Reader(crm, engine, *_origins(crm, sqlfiles, names))
+        reader = _Reader(crm, engine, _origins(crm, sqlfiles, names))
         for demand in wanted:
             reader.read(demand)
-    found = reader.found + reference_violations(reader.readings)
-    errors = [str(violation) for violation in found if violation.severity is Severity.ERROR]
+    errors = [str(violation) for violation in reader.all_found() if violation.severity is Severity.ERROR]
     if errors:
         raise ContractError(errors)
-    return {name: one.frame for name, one in reader.readings.items()}
+    return {**reader.without_rows, **{name: one.frame for name, one in reader.readings.items()}}
 
 
 def check(crm: Crm, sqlfiles: SqlFiles) -> Report:
     """Read every source whole and report what is wrong; nothing is raised for the CRM's mistakes."""
     with crm, open_engine() as engine:
-        reader = _Reader(crm, engine, *_origins(crm, sqlfiles, SOURCES))
-        for name, source in SOURCES.items():
+        reader = _Reader(crm, engine, _origins(crm, sqlfiles, CRM_SOURCES))
+        for name, source in CRM_SOURCES.items():
             reader.read(Demand(name, frozenset(column.name for column in source.columns)))
             if name in reader.readings:
                 reader.readings[name] = _keys_only(reader.readings[name])
-    found = reader.found + reference_violations(reader.readings)
-    return Report(tuple(_report(source, sqlfiles, reader.readings, found) for source in SOURCES))
+    found = reader.all_found()
+    return Report(tuple(_report(source, sqlfiles, reader, found) for source in CRM_SOURCES))
 
 
 def watermarks(crm: Crm, sqlfiles: SqlFiles) -> dict[str, str | None]:
     """The greatest watermark of each source that has one, as text: it changes when there are new rows."""
-    marked = [name for name, source in SOURCES.items() if source.watermark]
+    marked = [name for name, source in CRM_SOURCES.items() if source.watermark]
     with crm:
-        origins, found = _origins(crm, sqlfiles, marked)
-        if found:
-            raise ContractError([str(violation) for violation in found])
-        return {name: _newest(crm, origin) for name, origin in origins.items()}
+        origins = _origins(crm, sqlfiles, marked)
+        if origins.found:
+            raise ContractError([str(violation) for violation in origins.found])
+        newest_ = {name: _newest(crm, origin) for name, origin in origins.read.items()}
+        return {name: newest_.get(name) for name in marked}
 
 
 def _newest(crm: Crm, origin: Origin) -> str | None:
@@ -100,12 +102,25 @@ def _newest(crm: Crm, origin: Origin) -> str | None:
     return None if value is None else str(value)
 
 
-def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> tuple[dict[str, Origin], list[Violation]]:
+@dataclass(frozen=True, slots=True)
+class _Origins:
+    """Where sources come from, which the CRM does not have, and which cannot be read for these reasons."""
+
+    read: dict[str, Origin]
+    absent: frozenset[str]
+    found: list[Violation]
+
+
+def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> _Origins:
     """What each source's file returns; files that fail or lack columns are reported and left out."""
     origins: dict[str, Origin] = {}
+    absent: set[str] = set()
     found: list[Violation] = []
-    for name in sorted(names, key=list(SOURCES).index):
-        source, file = SOURCES[name], sqlfiles.find("sources", name)
+    for name in sorted(names, key=list(CRM_SOURCES).index):
+        source, file = CRM_SOURCES[name], sqlfiles.find("sources", name)
+        if _absent(crm, source, file):
+            absent.add(name)
+            continue
         try:
             forms = crm.forms(probe(file))
         except SourceError as error:
@@ -117,7 +132,12 @@ def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> tuple[dict[s
         found += wrong
         if not wrong:
             origins[name] = origin
-    return origins, found
+    return _Origins(origins, frozenset(absent), found)
+
+
+def _absent(crm: Crm, source: Source, file: SqlFile) -> bool:
+    # Only a table that certainly does not exist is none: an opt-out must not be lost to a failing connection.
+    return file.empty or (source.optional and file.shipped and not crm.has(source.name))
 
 
 def _failed(source: Source, file: SqlFile, error: SourceError) -> Violation:
@@ -130,25 +150,33 @@ class _Reader:
 
     crm: Crm
     engine: Engine
-    origins: Mapping[str, Origin]
-    found: list[Violation]
+    origins: _Origins
     readings: dict[str, Reading] = field(default_factory=dict)
+    without_rows: dict[str, pl.DataFrame] = field(default_factory=dict)
 
-    def read(self, demand: Demand) -> None:
+    def all_found(self) -> list[Violation]:
+        """Everything wrong, within sources and between them."""
+        return self.origins.found + reference_violations(self.readings)
+
+    def read(self, demanded: Demand) -> None:
         """Read one source, unless it or one it is selected by is already known to be broken."""
-        if not demand.sources <= self.origins.keys():
+        columns = _columns(CRM_SOURCES[demanded.source], demanded)
+        demand = demanded.without(self.origins.absent)
+        if demand is None:
+            self.without_rows[demanded.source] = no_rows(columns)
             return
-        origin = self.origins[demand.source]
-        columns = _columns(origin.source, demand)
+        if not demand.sources <= self.origins.read.keys():
+            return
+        origin = self.origins.read[demand.source]
         try:
-            raw = self.crm.read(reading(demand, [column.name for column in columns], self.origins))
+            raw = self.crm.read(reading(demand, [column.name for column in columns], self.origins.read))
         except SourceError as error:
-            self.found.append(_failed(origin.source, origin.file, error))
+            self.origins.found.append(_failed(origin.source, origin.file, error))
             return
         frame = canonical(self.engine, raw, columns, origin.text_ids)
         path, text_ids = origin.file.path, origin.text_ids
         result = Reading(origin.source, path, raw, frame, text_ids, demand.whole)
-        self.found += violations(result)
+        self.origins.found.extend(violations(result))
         self.readings[demand.source] = replace(result, raw=raw.select([]))
 
 
@@ -167,9 +195,8 @@ def _keys_only(whole: Reading) -> Reading:
     return replace(whole, frame=whole.frame.select(*keys, "id_text"))
 
 
-def _report(
-    name: str, sqlfiles: SqlFiles, readings: Mapping[str, Reading], found: Sequence[Violation]
-) -> SourceReport:
+def _report(name: str, sqlfiles: SqlFiles, reader: _Reader, found: Sequence[Violation]) -> SourceReport:
     own = tuple(violation for violation in found if violation.source == name)
-    rows = readings[name].frame.height if name in readings else None
-    return SourceReport(name, sqlfiles.find("sources", name), rows, own)
+    rows = reader.readings[name].frame.height if name in reader.readings else None
+    absent = name in reader.origins.absent
+    return SourceReport(name, sqlfiles.find("sources", name), rows, own, absent)

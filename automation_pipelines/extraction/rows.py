@@ -34,6 +34,10 @@ class RowsCrm(Crm):
         self.connection.close()
         self.engine.dispose()
 
+    def has(self, table: str) -> bool:
+        """Ask the dialect."""
+        return sa.inspect(self.connection).has_table(table)
+
     def forms(self, statement: sa.Select[Any]) -> dict[str, Form]:
         """Drivers do not agree on how to tell, so only SQLite's are known."""
         form = Form.DYNAMIC if self.engine.dialect.name == "sqlite" else Form.UNKNOWN

@@ -13,11 +13,13 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Predicate, Source, Type
-from automation_pipelines.extraction.demands import Demand, Range, Selection
+from automation_pipelines.extraction.demands import Demand, Keys, Range, Selection, reached
 from automation_pipelines.sqlfiles import SqlFile
 
 _DAY = timedelta(days=1)
 _YEAR = 366
+_MOST_KEYS = 10_000
+"""PostgreSQL takes 65,535 values in a statement, and several audiences may ask at once."""
 
 
 class Form(StrEnum):
@@ -112,12 +114,12 @@ def _matches(
         other = origins[source]
         others = other.subquery(f"{rows.name}_{source}")
         keys = sa.select(other.column(others, column)).where(_matches(other, others, inner, origins))
-        conditions.append(origin.column(rows, "id").in_(keys))
+        conditions.append(origin.column(rows, selection.by).in_(keys))
     return sa.and_(sa.true(), *conditions)
 
 
 def _condition(
-    origin: Origin, rows: sa.Subquery, predicate: Predicate, ranges: tuple[Range, ...]
+    origin: Origin, rows: sa.Subquery, predicate: Predicate | Keys, ranges: tuple[Range, ...]
 ) -> sa.ColumnElement[bool]:
     column = origin.column(rows, predicate.column)
     form = origin.forms[predicate.column]
@@ -126,11 +128,34 @@ def _condition(
             text = sa.cast(column, sa.Text) if form is Form.OPAQUE else column
             return text.in_(values)
         case InRange():
-            return _any(_in_range(column, form, lo, hi) for lo, hi in ranges)
+            return _any(_in_range(column, form, lo, hi) for lo, hi in reached(predicate, ranges))
         case OnMonthDay():
             return _on_month_days(column, form, ranges)
+        case Keys(values=keys):
+            hashed = predicate.column in origin.text_ids
+            return sa.true() if hashed else _among_keys(column, form, sorted(keys))
         case _:
             assert_never(predicate)
+
+
+def _among_keys(column: sa.ColumnElement[Any], form: Form, keys: list[int]) -> sa.ColumnElement[bool]:
+    """Keys that another database gave; so many that no database takes them singly restrict nothing."""
+    if len(keys) > _MOST_KEYS:
+        return sa.true()
+    texts = [str(key) for key in keys]
+    match form:
+        case Form.OTHER:
+            return column.in_(keys)
+        case Form.TEXT:
+            return column.in_(texts)
+        case Form.OPAQUE:
+            return sa.cast(column, sa.Text).in_(texts)
+        case Form.DYNAMIC:
+            return sa.or_(column.in_(keys), column.in_(texts))
+        case Form.UNKNOWN | Form.DATE | Form.AWARE | Form.NAIVE:
+            return sa.true()
+        case _:
+            assert_never(form)
 
 
 def _any(conditions: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES, SOURCES
 from automation_pipelines.errors import ContractError
 from automation_pipelines.extraction import Report, Severity, SourceReport, check
 from automation_pipelines.installation import Installation
@@ -114,7 +114,7 @@ def _references() -> dg.AssetChecksDefinition:
             description="Every row of the CRM's table, not only those a tick needs, keeps the contract and "
             "points to rows that exist. Read in full: run by the daily job.",
         )
-        for name in SOURCES
+        for name in CRM_SOURCES
     ]
 
     @dg.multi_asset_check(name="whole_tables", specs=listed)

@@ -9,7 +9,7 @@ from datetime import date
 import dagster as dg
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES, SOURCES
 from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
 from automation_pipelines.catalogue.types import Anchor, Audience, Column, Source, Statistic, Type
 from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
@@ -60,7 +60,7 @@ def crm_specs(kind: str) -> list[dg.AssetSpec]:
             owners=_OWNERS["crm"],
             kinds={kind},
         )
-        for source in SOURCES.values()
+        for source in CRM_SOURCES.values()
     ]
 
 
@@ -73,14 +73,20 @@ def _source_spec(source: Source) -> dg.AssetSpec:
     text_key = Column("id_text", Type.TEXT, "The key as the CRM writes it.", required=True)
     return dg.AssetSpec(
         source_key(source.name),
-        deps=[crm_key(source.name)],
-        description=f"One row is {source.row}. `sql/sources/{source.name}.sql` says where the CRM keeps it; "
+        deps=[crm_key(source.name)] if source.name in CRM_SOURCES else [],
+        description=f"One row is {source.row}. {_whence(source)}; "
         "only the rows and columns travel that a started campaign could need in this tick.",
         group_name=SOURCE,
         owners=_OWNERS["crm"],
         kinds={"sql", "parquet"},
         metadata={"dagster/column_schema": schema((*source.columns, text_key))},
     )
+
+
+def _whence(source: Source) -> str:
+    if source.name in CRM_SOURCES:
+        return f"`sql/sources/{source.name}.sql` says where the CRM keeps it"
+    return "Kept in the automation database"
 
 
 def audience_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.catalogue.types import Anchor
 from automation_pipelines.engine import open_engine
 from automation_pipelines.selection import EARLIEST, Need, select
@@ -26,7 +26,7 @@ def needs(setting: Setting) -> tuple[Need, ...]:
 
 def in_engine(setting: Setting) -> Measured:
     wanted = needs(setting)
-    frames = {name: source(setting, name) for name in SOURCES}
+    frames = {name: source(setting, name) for name in CRM_SOURCES}
     with open_engine() as engine, stopwatch() as watch:
         engine.add(**frames)
         found = sum(select(engine, SqlFiles(), need, as_of=AS_OF, leap_day="02-28")[1] for need in wanted)
@@ -38,7 +38,7 @@ def bare_duckdb(setting: Setting) -> Measured:
     with stopwatch() as watch, duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute((SHIPPED / "macros.sql").read_text(encoding="utf-8"))
-        for name in SOURCES:
+        for name in CRM_SOURCES:
             path = setting.home / "sources" / f"{name}.parquet"
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{path}')")
         for need in wanted:

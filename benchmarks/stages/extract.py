@@ -8,7 +8,7 @@ import adbc_driver_sqlite.dbapi
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.extraction import Demand, extract, open_crm
 from automation_pipelines.sqlfiles import SqlFiles
@@ -36,26 +36,26 @@ def sources(setting: Setting) -> None:
     """Make files of the sources, for the stages that start from frames, and the small installation."""
     directory = setting.home / "sources"
     directory.mkdir(exist_ok=True)
-    for name in SOURCES:
+    for name in CRM_SOURCES:
         with open_crm(setting.crm) as crm:
             extract(crm, SqlFiles(), [_whole(name)])[name].write_parquet(directory / f"{name}.parquet")
     install(setting, "small", EVERY_AUDIENCE)
 
 
 def _whole(name: str) -> Demand:
-    return Demand(name, frozenset(column.name for column in SOURCES[name].columns))
+    return Demand(name, frozenset(column.name for column in CRM_SOURCES[name].columns))
 
 
 def whole(setting: Setting) -> Measured:
     with open_crm(setting.crm) as crm, stopwatch() as watch:
-        frames = extract(crm, SqlFiles(), [_whole(name) for name in SOURCES])
+        frames = extract(crm, SqlFiles(), [_whole(name) for name in CRM_SOURCES])
     rows = sum(frame.height for frame in frames.values())
     return Measured(watch, rows, found=rows)
 
 
 def whole_raw(setting: Setting) -> Measured:
     with raw(setting) as connection, connection.cursor() as cursor, stopwatch() as watch:
-        tables = [cursor.execute(f"SELECT * FROM {name}").fetch_arrow_table() for name in SOURCES]
+        tables = [cursor.execute(f"SELECT * FROM {name}").fetch_arrow_table() for name in CRM_SOURCES]
     rows = sum(table.num_rows for table in tables)
     return Measured(watch, rows, found=rows)
 
@@ -65,12 +65,14 @@ def whole_rows(setting: Setting) -> Measured:
     with engine.connect() as connection, stopwatch() as watch:
         frames = list(_fetched(connection, f"LIMIT {_SAMPLE}"))
     with engine.connect() as connection:
-        everything = sum(connection.scalar(sa.text(f"SELECT count(*) FROM {name}")) or 0 for name in SOURCES)
+        everything = sum(
+            connection.scalar(sa.text(f"SELECT count(*) FROM {name}")) or 0 for name in CRM_SOURCES
+        )
     return Measured(watch, sum(frame.height for frame in frames), of=everything)
 
 
 def _fetched(connection: sa.Connection, limit: str) -> Iterator[pl.DataFrame]:
-    for name in SOURCES:
+    for name in CRM_SOURCES:
         rows = connection.execute(sa.text(f"SELECT * FROM {name} {limit}"))
         yield pl.DataFrame(rows.fetchall(), schema=list(rows.keys()), orient="row", infer_schema_length=None)
 

@@ -11,6 +11,7 @@ SELECT
     status,
     created_at,
     sent_at,
+    viewed_at,
     expires_at,
     decided_at,
     updated_at

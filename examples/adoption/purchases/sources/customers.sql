@@ -14,6 +14,12 @@ SELECT
     'active' AS status,
     CAST(NULL AS DATE) AS birthday,
     CAST(sum(CAST(amount_usd AS DECIMAL(12, 2))) * 100 AS BIGINT) AS lifetime_value,
+    CAST(NULL AS VARCHAR) AS company_name,
+    CAST(NULL AS VARCHAR) AS push_token,
+    CAST(NULL AS VARCHAR) AS wallet_pass,
+    CAST(NULL AS VARCHAR) AS pipeline_stage,
+    CAST(NULL AS TIMESTAMP) AS stage_entered_at,
+    CAST(NULL AS BIGINT) AS merged_into,
     false AS email_opt_out,
     -- Days without a time are noon UTC, which is the same calendar day in New York.
     min(purchased_on) || 'T12:00:00Z' AS created_at,

@@ -45,6 +45,12 @@ SELECT
     CASE WHEN deals.won > 0 THEN 'active' ELSE 'lead' END AS status,
     CAST(NULL AS DATE) AS birthday,
     deals.won * 100 AS lifetime_value,
+    CAST(NULL AS VARCHAR) AS company_name,
+    CAST(NULL AS VARCHAR) AS push_token,
+    CAST(NULL AS VARCHAR) AS wallet_pass,
+    CAST(NULL AS VARCHAR) AS pipeline_stage,
+    CAST(NULL AS TIMESTAMP) AS stage_entered_at,
+    CAST(NULL AS BIGINT) AS merged_into,
     false AS email_opt_out,
     -- Days without a time are noon UTC: the same calendar day from Chicago to Tokyo.
     deals.first_on || 'T12:00:00Z' AS created_at,

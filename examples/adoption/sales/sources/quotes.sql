@@ -22,6 +22,7 @@ SELECT
     -- Prospects have no date at all: they are taken to be as old as the file.
     coalesce(deals.engage_date, '2016-10-20') || 'T12:00:00Z' AS created_at,
     deals.engage_date || 'T12:00:00Z' AS sent_at,
+    CAST(NULL AS TIMESTAMP) AS viewed_at,
     -- The file has no expiry: an offer holds for 60 days.
     CAST(CAST(deals.engage_date AS DATE) + INTERVAL 60 DAY + INTERVAL 12 HOUR AS TIMESTAMP) AS expires_at,
     deals.close_date || 'T12:00:00Z' AS decided_at,
