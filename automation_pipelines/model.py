@@ -4,9 +4,10 @@ What belongs here is shared by at least two layers. Time is always an aware UTC 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 Scalar = str | int | float | bool | None
 
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
     HOLDOUT = "holdout"
+    MERGED = "merged"
+    """Said in the message of another subject of the same person: a digest, or a second record of them."""
     GUARDED = "guarded"
     CAPPED = "capped"
     LIMITED = "limited"
@@ -54,6 +57,7 @@ SETTLED = frozenset(
         Reason.CONDITION,
         Reason.SUPERSEDED,
         Reason.HOLDOUT,
+        Reason.MERGED,
         Reason.CAPPED,
         Reason.LIMITED,
         Reason.PLANNED,
@@ -121,7 +125,8 @@ class Email:
 
     `identity` names this hand-off for ever, in this installation and among all others: a repeat has
     the same one. `content` is an RFC 5322 message with CRLF line ends whose Message-ID derives from
-    it. `sender` and `recipient` are the envelope addresses.
+    it. `sender`, `recipient` and `copies` are the envelope addresses; the recipient's fate is the
+    message's.
     """
 
     job_id: int
@@ -130,6 +135,7 @@ class Email:
     sender: str
     recipient: str
     content: bytes
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +152,56 @@ class WriteBack:
     values: Mapping[str, Scalar]
 
 
-Handoff = Email | WriteBack
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short text for one address: an SMS, a push message, a call to be made, a line in a chat.
+
+    `to` is whatever the channel calls its recipients by; `title` is empty where a channel has none.
+    """
+
+    job_id: int
+    tenant_id: int
+    identity: str
+    to: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request, complete; `body` is sent as JSON.
+
+    Headers and body may hold secrets, and so may the address: none of them is ever printed.
+    """
+
+    job_id: int
+    tenant_id: int
+    identity: str
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One action of another product, in that product's words, with its parameters."""
+
+    job_id: int
+    tenant_id: int
+    identity: str
+    target: str
+    action: str
+    parameters: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to hand over: a step that only lets time pass."""
+
+    job_id: int
+    tenant_id: int
+    identity: str
+
+
+Handoff = Email | WriteBack | Note | Call | Command | Wait

@@ -108,7 +108,7 @@ def commit(
     written = plans.write_plan(
         installation.database,
         tick,
-        made.settled.with_columns(variant=pl.lit(None, pl.Int64)),
+        made.settled,
         profiles(tenants),
     )
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)

@@ -32,7 +32,7 @@ def step(**changed: Any) -> Step:
         ("60 minutes", Span(minutes=60)),
         ("at once", Span()),
         ("0 days", Span()),
-        ("{inactivity_days} days", Span(column="inactivity_days")),
+        ("{inactivity_days} days", Span(setting="inactivity_days")),
     ],
 )
 def test_offsets(written: str, meant: Span) -> None:
@@ -56,15 +56,14 @@ def test_a_span_knows_its_bounds() -> None:
     ("changed", "message"),
     [
         ({"offset": "three days"}, "is no length of time"),
-        ({"offset": "3 weeks"}, "is no length of time"),
-        ({"offset": "{n} hours"}, r"a column counts days after the anchor: write '\{n\} days'"),
-        ({"offset": "-{n} days"}, "a column counts days"),
+        ({"offset": "3 years"}, "is no length of time"),
+        ({"offset": "{n} weeks"}, "a setting counts minutes, hours or days"),
         ({"at": "9:00"}, "is no time of day"),
         ({"at": 540}, "is no time of day"),
         ({"at": "24:00"}, "is no time of day"),
         ({"at": "09:00", "offset": "3 hours"}, "'at' goes with an offset in days"),
-        ({"channel": None}, "declare either channel and template, or action"),
-        ({"action": "mark"}, "declare either channel and template, or action"),
+        ({"channel": None}, "declare either channel \\(or channels\\) and template, or action"),
+        ({"action": "mark"}, "declare either channel \\(or channels\\) and template, or action"),
         ({"template": None}, "channel 'email' needs a template"),
         ({"template": "../secrets"}, "String should match pattern"),
         ({"recipient": "boss"}, "Input should be 'customer'"),

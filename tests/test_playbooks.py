@@ -153,4 +153,4 @@ def test_a_playbook_can_be_copied_and_applied_from_anywhere(tmp_path: Path) -> N
     copy.write_text(re.sub(r"date: \S+", "date: 2026-05-31", text), encoding="utf-8")
     (draft,) = load([copy], KNOWN)
     assert draft.spec.schedule is not None
-    assert f"{draft.spec.schedule.on}" == "2026-05-31"
+    assert f"{draft.spec.schedule.on_date}" == "2026-05-31"

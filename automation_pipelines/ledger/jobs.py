@@ -38,7 +38,7 @@ class Job:
     mode: str
     purpose: str
     channel: str
-    variant: int | None
+    variant: str | None
     campaign_version: int
     priority: int
     due_at: datetime

@@ -23,7 +23,7 @@ PLAN_COLUMNS: dict[str, pl.DataType] = {
     "held_by": _TEXT,
     "purpose": _TEXT,
     "channel": _TEXT,
-    "variant": _INTEGER,
+    "variant": _TEXT,
     "campaign_version": _INTEGER,
     "priority": _INTEGER,
     "due_at": _INSTANT,

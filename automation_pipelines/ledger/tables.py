@@ -86,7 +86,7 @@ jobs = sa.Table(
     sa.Column("held_by", sa.String(12), nullable=True),  # the open reason before a stale end
     sa.Column("purpose", sa.String(13), nullable=False),
     sa.Column("channel", sa.String(20), nullable=False),
-    sa.Column("variant", sa.SmallInteger, nullable=True),
+    sa.Column("variant", sa.String(60), nullable=True),  # id of the A/B variant
     sa.Column("campaign_version", sa.Integer, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),  # smaller goes first
     sa.Column("due_at", UtcDateTime, nullable=False),  # never changes: days are filed by it
@@ -251,7 +251,9 @@ suppressions = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=True),
     sa.UniqueConstraint("tenant_id", "channel", "address_hash", "topic", "reason"),
-    sa.CheckConstraint(_one_of("reason", ("bounced", "complained", "unsubscribed", "manual")), name="reason"),
+    sa.CheckConstraint(
+        _one_of("reason", ("bounced", "complained", "unsubscribed", "manual", "imported")), name="reason"
+    ),
 )
 
 # One row per thing that came back. `identity` makes a repeat of the same feedback a no-op.
@@ -280,6 +282,107 @@ audit = sa.Table(
     sa.Column("action", sa.String(60), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),  # JSON
 )
+
+# What no source knows: somebody starts, pauses, resumes or stops a campaign for one subject.
+interventions = sa.Table(
+    "interventions",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("campaign", sa.String(80), nullable=False),
+    sa.Column("subject_id", sa.BigInteger, nullable=False),
+    sa.Column("subject_text", sa.Text, nullable=False),
+    sa.Column("occurrence", sa.BigInteger, nullable=True),  # null: whatever the occurrence
+    sa.Column("kind", sa.String(6), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("by", sa.String(120), nullable=False),
+    sa.CheckConstraint(_one_of("kind", ("start", "pause", "resume", "stop")), name="kind"),
+)
+sa.Index("ix_interventions_campaign", interventions.c.campaign, interventions.c.at)
+
+# The last value seen of each tracked column; what differs from it becomes a change.
+tracked_values = sa.Table(
+    "tracked_values",
+    metadata,
+    sa.Column("source", sa.String(40), primary_key=True),
+    sa.Column("row_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("column", sa.String(40), primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("value", sa.Text, nullable=True),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+)
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("row_id", sa.BigInteger, nullable=False),
+    sa.Column("column", sa.String(40), nullable=False),
+    sa.Column("old", sa.Text, nullable=True),
+    sa.Column("new", sa.Text, nullable=True),
+    sa.Column("at", UtcDateTime, nullable=False),  # the CRM's time of the change, else when it was seen
+    sa.UniqueConstraint("source", "row_id", "column", "at"),
+)
+sa.Index("ix_changes_at", changes.c.source, changes.c.at)
+
+# A day of a campaign that was more than it should be, and what somebody said to it.
+guards = sa.Table(
+    "guards",
+    metadata,
+    sa.Column("campaign", sa.String(80), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),  # UTC day of due_at
+    sa.Column("moments", sa.BigInteger, nullable=False),
+    sa.Column("allowed", sa.BigInteger, nullable=False),
+    sa.Column("held_at", UtcDateTime, nullable=False),
+    sa.Column("answer", sa.String(8), nullable=True),
+    sa.Column("answered_at", UtcDateTime, nullable=True),
+    sa.Column("answered_by", sa.String(120), nullable=True),
+    sa.CheckConstraint(_one_of("answer", ("approved", "rejected")), name="answer"),
+)
+
+# Codes given out one by one. A code belongs to a key for ever: a repeat of the job shows the same one.
+coupons = sa.Table(
+    "coupons",
+    metadata,
+    sa.Column("pool", sa.String(60), primary_key=True),
+    sa.Column("code", sa.String(120), primary_key=True),
+    sa.Column("place", sa.BigInteger, nullable=False),  # the order in which they are given
+    sa.Column("job_id", sa.BigInteger, nullable=True, unique=True),
+    sa.Column("given_at", UtcDateTime, nullable=True),
+)
+
+# Consent as another tool recorded it, or as the customer gave it to us; the CRM's own is a source.
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("address_hash", sa.String(64), nullable=False),
+    sa.Column("topic", sa.String(80), nullable=False),  # '' = every topic
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("origin", sa.String(80), nullable=False),
+    sa.UniqueConstraint("tenant_id", "channel", "address_hash", "topic", "at"),
+    sa.CheckConstraint(_one_of("state", ("opted_in", "opted_out", "pending")), name="state"),
+)
+
+# What another tool had sent, so that the first day repeats nothing.
+past_sends = sa.Table(
+    "past_sends",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("campaign", sa.String(80), nullable=False),
+    sa.Column("step", sa.String(80), nullable=False),
+    sa.Column("subject_id", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("address_hash", sa.String(64), nullable=True),
+    sa.Column("sent_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("tenant_id", "campaign", "step", "subject_id", "sent_at"),
+)
+sa.Index("ix_past_sends_sent", past_sends.c.sent_at)
 
 # The salt of address hashes, drawn once; without it the hashes could be reversed by enumeration.
 installation = sa.Table(

@@ -19,7 +19,7 @@ def needs(campaigns: Sequence[ActiveCampaign], clock: Clock, tenants: pl.DataFra
     """Which audiences could have a moment due, and for which anchors. Empty: provably nothing is due."""
     wanted: dict[str, list[Range]] = {}
     for active in campaigns:
-        for step in active.spec.steps:
+        for step in active.spec.parts:
             ranges = list(_anchor_ranges(active, step, clock, tenants))
             if ranges:
                 wanted.setdefault(active.spec.audience, []).extend(ranges)
@@ -49,7 +49,7 @@ def _anchor_ranges(
 def _nominal_from(active: ActiveCampaign, step: Step, due_from: datetime, wait: timedelta) -> datetime | None:
     """From when on the nominal instants of `step` matter; `None`: from ever."""
     since = max(due_from - wait, EARLIEST)
-    starts = active.active_from[step.id]
+    starts = active.active_from[step.id.partition("/")[0]]
     if since < starts:
         since = backlog_from(active.spec, starts) or EARLIEST
     return None if since <= EARLIEST else since
@@ -67,13 +67,14 @@ def backlog_from(spec: Campaign, starts: datetime) -> datetime | None:
 
 
 def _slot_matters(spec: Campaign, step: Step, since: datetime | None, to: datetime) -> bool:
-    assert spec.schedule is not None  # noqa: S101 - the caller asks only for those that have one
-    near = calendar.instant_of("UTC", spec.schedule.on, spec.schedule.at) + step.offset.longest
+    if spec.schedule is None or spec.schedule.on_date is None or spec.schedule.at is None:
+        return True
+    near = calendar.instant_of("UTC", spec.schedule.on_date, spec.schedule.at) + step.offset.longest
     return (since is None or near > since - 2 * _DAY) and near < to + 2 * _DAY
 
 
 def _lengths(offset: Span, tenants: pl.DataFrame) -> list[timedelta]:
     """The lengths an offset has: one, or one for each value the tenants set."""
-    if offset.column is None:
+    if offset.setting is None:
         return [offset.longest]
-    return [timedelta(days=days) for days in tenants[offset.column].drop_nulls().unique().sort()]
+    return [timedelta(days=days) for days in tenants[offset.setting].drop_nulls().unique().sort()]

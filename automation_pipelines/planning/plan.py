@@ -47,6 +47,7 @@ _DECISIONS = pl.Schema(
         "channel": pl.String(),
         "purpose": pl.String(),
         "campaign_version": pl.Int64(),
+        "variant": pl.String(),
         "priority": pl.Int64(),
         "due_at": _INSTANT,
         "expires_at": _INSTANT,
@@ -106,7 +107,7 @@ def plan(
     `audience_<name>` (see `selection.select`).
     """
     numbers = record.identify(
-        (active.spec.id, step) for active in campaigns for step in ("", *(s.id for s in active.spec.steps))
+        (active.spec.id, step) for active in campaigns for step in ("", *(s.id for s in active.spec.parts))
     )
     known = engine.names()
     present = [a for a in campaigns if audience_table(a.spec.audience) in known]
@@ -121,8 +122,12 @@ def plan(
     )
     planner = _Planner(engine, files, present, record, clock)
     slices = -(-engine.count("everybody") // SLICE)
-    rows = [planner.decide_slice(place, slices) for place in range(slices)]
-    return Plan(clock, pl.concat([pl.DataFrame(schema=_DECISIONS), *rows]), scope)
+    rows = pl.concat(planner.decide_slice(place, slices) for place in range(slices or 1))
+    return Plan(clock, _typed(with_variables(engine, rows)), scope)
+
+
+def _typed(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items())
 
 
 def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:
@@ -160,9 +165,9 @@ class _Planner:
         self._fall_due()
         self._keep("moments")
         self.engine.drop("due")
-        rows = with_variables(self.engine, self._decide())
+        rows = self._decide()
         self.engine.drop("moments")
-        return rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items())
+        return rows
 
     def _keep(self, name: str) -> None:
         self.engine.keep(name, self.files.find("planning", name).text)

@@ -1,6 +1,7 @@
 """The declarations as small tables and statements: steps, roles, and each campaign's candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -26,21 +27,54 @@ def small_tables(
     campaigns: Sequence[ActiveCampaign], numbers: Numbers, clock: Clock
 ) -> dict[str, pl.DataFrame]:
     """`steps` and `step_roles`, as the statements of `sql/planning/` join them."""
-    steps = [_step_row(active, step, numbers, clock) for active in campaigns for step in active.spec.steps]
+    places = list(places_of(campaigns))
+    steps = [_step_row(place, numbers, clock) for place in places]
     roles = [
-        (numbers[active.spec.id, step.id], role)
-        for active in campaigns
-        for step in active.spec.steps
-        for role in (step.recipient if step.action is None else ("subject",))
+        (place.number, role)
+        for place in places
+        for role in (place.step.recipient if place.step.carries == "message" else ("subject",))
     ]
     return {
         "steps": pl.DataFrame(steps, schema=_STEPS, orient="row"),
-        "step_roles": pl.DataFrame(roles, schema={"step_id": pl.Int64, "role": pl.String}, orient="row"),
+        "step_roles": pl.DataFrame(roles, schema={"place": pl.Int64, "role": pl.String}, orient="row"),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One step of one campaign as one variant plans it; `number` is what the statements join by."""
+
+    number: int
+    active: ActiveCampaign
+    step: Step
+    variant: str | None
+
+
+def places_of(campaigns: Sequence[ActiveCampaign]) -> Iterator[Place]:
+    """Every part of every step, once for each variant of its campaign."""
+    number = 0
+    for active in campaigns:
+        for part in active.spec.parts:
+            for variant in (v.id for v in active.spec.variants) if active.spec.variants else (None,):
+                number += 1
+                yield Place(number, active, _as_variant(part, variant), variant)
+
+
+def _as_variant(step: Step, variant: str | None) -> Step:
+    """The step with what this variant does differently."""
+    own = step.variants.get(variant) if variant is not None else None
+    if own is None:
+        return step
+    changed = own.model_dump(exclude_none=True)
+    if own.channel is not None:
+        changed |= {"channels": ()}
+    return step.model_copy(update=changed | ({"at": own.at} if own.at is not None else {}))
 
 
 _STEPS = pl.Schema(
     {
+        "place": pl.Int64(),
+        "variant": pl.String(),
         "campaign_id": pl.Int64(),
         "campaign": pl.String(),
         "step_id": pl.Int64(),
@@ -72,12 +106,16 @@ _STEPS = pl.Schema(
 )
 
 
-def _step_row(active: ActiveCampaign, step: Step, numbers: Numbers, clock: Clock) -> tuple[object, ...]:
+def _step_row(place: Place, numbers: Numbers, clock: Clock) -> tuple[object, ...]:
+    active, step = place.active, place.step
     spec, policy = active.spec, active.spec.policy
     anchor = AUDIENCES[spec.audience].anchor
     at = step.at or (spec.schedule.at if spec.schedule else None)
     campaign_id = numbers[spec.id, ""]
+    since = active.active_from[step.id.partition("/")[0]]
     return (
+        place.number,
+        place.variant,
         campaign_id,
         spec.id,
         numbers[spec.id, step.id],
@@ -85,8 +123,8 @@ def _step_row(active: ActiveCampaign, step: Step, numbers: Numbers, clock: Clock
         active.version,
         str(spec.purpose),
         spec.topic,
-        step.channel or "crm",
-        step.action is not None,
+        "crm" if step.action is not None else step.ways[0],
+        step.carries != "message",
         # Messages replace earlier messages, an action only earlier runs of itself.
         step.action or "",
         step.offset.days,
@@ -96,11 +134,11 @@ def _step_row(active: ActiveCampaign, step: Step, numbers: Numbers, clock: Clock
         spec.zone,
         campaign_id if spec.window and step.action is None else None,
         spec.window.zone if spec.window else None,
-        policy.priority,
+        step.priority or policy.priority,
         None if spec.max_lateness is None else spec.max_lateness // timedelta(minutes=1),
         policy.late == "all",
-        active.active_from[step.id],
-        backlog_from(spec, active.active_from[step.id]) or EARLIEST,
+        since,
+        backlog_from(spec, since) or EARLIEST,
         active.state == "paused",
         policy.valid_from,
         policy.valid_until,
@@ -120,14 +158,16 @@ def candidates(
 ) -> pl.DataFrame:
     """Keep table `everybody` and return, per campaign, how many audience rows there were and belonged."""
     template = files.find("planning", "candidates").text
+    places = list(places_of(campaigns))
     tables: list[str] = []
     scope = []
     for number, active in enumerate(campaigns):
-        statement, parameters = _candidate_statement(template, active.spec, numbers)
+        own = [place for place in places if place.active is active]
+        statement, parameters = _candidate_statement(template, active.spec, numbers, own)
         table = f"candidates_{number}"
         engine.keep(table, statement, parameters)
         tables.append(table)
-        selected, steps = engine.count(audience_table(active.spec.audience)), len(active.spec.steps)
+        selected, steps = engine.count(audience_table(active.spec.audience)), len(active.spec.parts)
         scope.append((active.spec.id, active.spec.audience, selected, engine.count(table) // steps))
     union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
     engine.keep("everybody", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
@@ -141,7 +181,9 @@ def scope_frame(rows: list[tuple[str, str, int, int]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _candidate_statement(template: str, spec: Campaign, numbers: Numbers) -> tuple[str, dict[str, object]]:
+def _candidate_statement(
+    template: str, spec: Campaign, numbers: Numbers, places: Sequence[Place]
+) -> tuple[str, dict[str, object]]:
     audience = AUDIENCES[spec.audience]
     types = _condition_types(audience)
     repeat = spec.policy.repeat_after
@@ -160,17 +202,15 @@ def _candidate_statement(template: str, spec: Campaign, numbers: Numbers) -> tup
         grain=str(audience.grain),
         campaign=numbers[spec.id, ""],
         columns_of_days=[
-            (numbers[spec.id, s.id], s.offset.column) for s in spec.steps if s.offset.column is not None
+            (p.number, p.step.offset.setting) for p in places if p.step.offset.setting is not None
         ],
-        repeat_column=repeat.column if repeat else None,
-        whens=[
-            (numbers[spec.id, s.id], predicate(s.when, f"w{n}")) for n, s in enumerate(spec.steps) if s.when
-        ],
+        repeat_column=repeat.setting if repeat else None,
+        whens=[(p.number, predicate(p.step.when, f"w{p.number}")) for p in places if p.step.when],
         condition=predicate(spec.conditions, "c") if spec.conditions else "",
     )
     if spec.schedule is not None:
-        parameters["slot"] = spec.schedule.on
-    if repeat is None or repeat.column is None:
+        parameters["slot"] = spec.schedule.on_date
+    if repeat is None or repeat.setting is None:
         parameters["repeat_minutes"] = repeat.longest // timedelta(minutes=1) if repeat else None
     return statement, parameters
 

@@ -156,7 +156,7 @@ def _audience_checks(spec: Campaign, audience: Audience) -> Iterator[Problem]:
         segments = ", ".join(sorted(a.name for a in AUDIENCES.values() if a.anchor is Anchor.SCHEDULE))
         what = f"audience '{audience.name}' brings its own anchor, a schedule goes with: {segments}"
         yield ("schedule",), what
-    if spec.policy.max_lateness and spec.policy.max_lateness.column:
+    if spec.policy.max_lateness and spec.policy.max_lateness.setting:
         yield ("policy", "max_lateness"), "max_lateness must be a fixed length such as '3 days'"
     if spec.policy.repeat_after:
         yield from _span_checks(spec.policy.repeat_after, ("policy", "repeat_after"), audience)
@@ -183,12 +183,12 @@ def _time_checks(placed: _Placed, audience: Audience) -> Iterator[Problem]:
 
 def _span_checks(span: Span, place: documents.Path, audience: Audience) -> Iterator[Problem]:
     """Refuse a column of days that is no setting of the tenant: planning must know its values beforehand."""
-    if span.column is None:
+    if span.setting is None:
         return
     settings = {column.name for column in TENANTS.columns if column.type is Type.INTEGER}
     allowed = [column.name for column in audience.columns if column.name in settings]
-    if span.column not in allowed:
-        yield place, f"{place[-1]}: {unknown('column of days', span.column, allowed)}"
+    if span.setting not in allowed:
+        yield place, f"{place[-1]}: {unknown('column of days', span.setting, allowed)}"
 
 
 def _message_checks(placed: _Placed, spec: Campaign, known: Known) -> Iterator[Problem]:

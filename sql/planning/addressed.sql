@@ -21,7 +21,7 @@ WITH placed AS (
         coalesce(s.clock, t.send_time) AS clock,
         t.active AS tenant_active
     FROM candidates AS c
-    INNER JOIN steps AS s ON c.step_id = s.step_id
+    INNER JOIN steps AS s ON c.place = s.place
     INNER JOIN tenants AS t ON c.tenant_id = t.id
     INNER JOIN recipients AS r ON c.candidate_id = r.candidate_id
     LEFT JOIN customers AS k ON r.is_customer AND c.customer_id = k.id AND c.tenant_id = k.tenant_id
@@ -33,5 +33,5 @@ SELECT
     CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, shifted_date(p.anchor_at, o.seconds)) END AS anchor_day,
     CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, shifted_date(p.anchor_at, o.seconds)) + p.days END AS day
 FROM placed AS p
-INNER JOIN steps AS s ON p.step_id = s.step_id
+INNER JOIN steps AS s ON p.place = s.place
 LEFT JOIN offsets AS o ON p.zone = o.zone AND p.anchor_at >= o.since AND p.anchor_at < o.until

@@ -30,8 +30,10 @@ SELECT
     {% endif %}
     s.campaign_id,
     s.step_id,
+    s.place,
+    s.variant,
     {% if columns_of_days %}
-    CASE s.step_id
+    CASE s.place
         {% for step, column in columns_of_days %}
         WHEN {{ step }} THEN CAST(a."{{ column }}" AS INTEGER)
         {% endfor %}
@@ -46,7 +48,7 @@ SELECT
     CAST($repeat_minutes AS BIGINT) AS repeat_minutes,
     {% endif %}
     {% if whens %}
-    CASE s.step_id
+    CASE s.place
         {% for step, predicate in whens %}
         WHEN {{ step }} THEN {{ predicate }}
         {% endfor %}

@@ -12,7 +12,7 @@ WITH addressed AS (
         s.valid_until,
         CASE WHEN NOT s.action AND plausible_email(trim(m.raw_address)) THEN trim(m.raw_address) END AS address
     FROM moments AS m
-    INNER JOIN steps AS s ON m.step_id = s.step_id
+    INNER JOIN steps AS s ON m.place = s.place
 ),
 
 hashed AS (
@@ -103,6 +103,7 @@ SELECT
     r.channel,
     r.purpose,
     s.version AS campaign_version,
+    r.variant,
     s.priority,
     r.due_at,
     r.expires_at,
@@ -139,7 +140,7 @@ SELECT
         last_passed := CAST(r.last_passed AS VARCHAR)
     )) AS VARCHAR) AS "values"
 FROM ranked AS r
-INNER JOIN steps AS s ON r.step_id = s.step_id
+INNER JOIN steps AS s ON r.place = s.place
 LEFT JOIN held AS o
     ON
         r.occurrence = o.occurrence

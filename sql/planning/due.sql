@@ -10,7 +10,7 @@ WITH nominal AS (
         END AS nominal_at,
         coalesce(d.anchor_at, n.instant) AS anchor_instant
     FROM addressed AS d
-    INNER JOIN steps AS s ON d.step_id = s.step_id
+    INNER JOIN steps AS s ON d.place = s.place
     LEFT JOIN local_times AS l ON d.zone = l.zone AND d.day = l.day AND d.clock = l.at
     LEFT JOIN local_times AS n ON d.zone = n.zone AND d.anchor_day = n.day AND d.clock = n.at
 ),
@@ -22,7 +22,7 @@ existing AS (
         max(CASE WHEN n.nominal_at < n.active_from THEN n.nominal_at END)
             OVER (PARTITION BY n.tenant_id, s.campaign_id, n.subject_id, n.lane) AS latest_passed
     FROM nominal AS n
-    INNER JOIN steps AS s ON n.step_id = s.step_id
+    INNER JOIN steps AS s ON n.place = s.place
     WHERE n.nominal_at >= n.active_from OR n.nominal_at >= s.backlog_from
 ),
 
@@ -31,7 +31,7 @@ moved AS (
         e.*,
         greatest(e.nominal_at, e.active_from, w.opens) AS due_at
     FROM existing AS e
-    INNER JOIN steps AS s ON e.step_id = s.step_id
+    INNER JOIN steps AS s ON e.place = s.place
     LEFT JOIN slots AS w
         ON
             s.window_id = w.window_id
@@ -48,5 +48,5 @@ SELECT
         ELSE plus_minutes(m.due_at, s.lateness_minutes)
     END AS expires_at
 FROM moved AS m
-INNER JOIN steps AS s ON m.step_id = s.step_id
+INNER JOIN steps AS s ON m.place = s.place
 WHERE m.due_at >= s.due_from AND m.due_at <= s.due_to

@@ -38,7 +38,7 @@ SELECT
     coalesce(p.person, 0) AS recipient_id,
     bool_or(r.role = 'customer') AS is_customer
 FROM candidates AS c
-INNER JOIN step_roles AS r ON c.step_id = r.step_id
+INNER JOIN step_roles AS r ON c.place = r.place
 LEFT JOIN staff AS p
     ON r.role = p.role AND c.tenant_id = p.tenant_id AND c.agent_id IS NOT DISTINCT FROM p.agent_id
 GROUP BY c.candidate_id, coalesce(p.person, 0)

@@ -41,7 +41,7 @@ class TestWriting:
     def test_everything_of_a_job_reaches_its_worker(self, database: Database) -> None:
         due, late = NOW - timedelta(hours=1), NOW + timedelta(hours=3)
         plan(
-            database, 1, variant=2, priority=3, due_at=due, expires_at=late, purpose="internal",
+            database, 1, variant="b", priority=3, due_at=due, expires_at=late, purpose="internal",
             occurrence=-5, tenant_id=2**62, subject_id=2**63 - 1, recipient_id=9, campaign_version=4,
             subject_text="00001", customer_id=77, variables='{"first_name":"O\'Neil, \\"Zoë\\""}',
         )  # fmt: skip
@@ -49,7 +49,7 @@ class TestWriting:
         assert (job.occurrence, job.tenant_id, job.subject_id, job.recipient_id) == (-5, 2**62, 2**63 - 1, 9)
         assert (job.campaign, job.step, job.mode, job.campaign_version) == ("birthday", "greeting", "live", 4)
         assert (job.due_at, job.expires_at, job.available_at, job.attempts) == (due, late, due, 0)
-        assert (job.variant, job.priority, job.purpose, job.channel) == (2, 3, "internal", "email")
+        assert (job.variant, job.priority, job.purpose, job.channel) == ("b", 3, "internal", "email")
         assert (job.subject_text, job.customer_id, job.address) == ("00001", 77, "customer0@example.com")
         assert job.variables == '{"first_name":"O\'Neil, \\"Zoë\\""}'
 

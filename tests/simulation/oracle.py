@@ -230,7 +230,7 @@ class Oracle:
             if c["created_at"] > as_of:
                 continue
             if spec.schedule:
-                yield _person(c, spec.schedule.on)
+                yield _person(c, spec.schedule.on_date)
             elif spec.audience == "new_customers":
                 yield _person(c, c["created_at"])
             elif self.crm["tenants"][c["tenant_id"]]["inactivity_days"] and c["last_activity_at"] <= as_of:
