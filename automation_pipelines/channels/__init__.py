@@ -4,13 +4,15 @@ A channel knows addresses, servers and wire formats. It knows no campaign, no le
 it decides nothing: it reports what became of each hand-off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
-from automation_pipelines.model import Handoff, Outcome
+from automation_pipelines.channels.outbox import Kind, OutboxChannel, WaitChannel
+from automation_pipelines.model import Call, Command, Email, Handoff, Note, Outcome, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -41,6 +43,15 @@ class Channel(Protocol):
         ...
 
 
+_PROVIDED: Mapping[str, Kind] = {"email": Email, "crm": WriteBack}
+_FILED: Mapping[str, Kind] = {
+    **dict.fromkeys(("sms", "whatsapp", "push", "wallet", "phone", "in_app", "chat", "interaction"), Note),
+    "webhook": Call,
+    **dict.fromkeys(("hubspot", "salesforce", "slack"), Command),
+}
+"""Channels without a provider yet, and what each takes: they are delivered into the outbox."""
+
+
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """Assemble the channels of an installation, by name; connects to nothing.
 
@@ -52,8 +63,21 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
         if settings.smtp_url
         else MaildirChannel(settings.outbox)
     )
-    channels = {email.name: email}
+    channels = {email.name: email, **_outbox(_FILED, settings.outbox)}
     if settings.crm_backend in ("sqlite", "postgresql"):
         crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
         channels[crm.name] = crm
     return channels
+
+
+def build_test_channels(settings: Settings) -> dict[str, Channel]:
+    """Assemble the channels of a test: nothing leaves, whatever is configured, everything can be read.
+
+    Each hand-off, e-mails and write-backs too, becomes a file under `<home>/test-outbox/<channel>`.
+    """
+    return _outbox({**_PROVIDED, **_FILED}, settings.home / "test-outbox")
+
+
+def _outbox(kinds: Mapping[str, Kind], root: Path) -> dict[str, Channel]:
+    wait = WaitChannel()
+    return {wait.name: wait, **{name: OutboxChannel(name, kind, root / name) for name, kind in kinds.items()}}

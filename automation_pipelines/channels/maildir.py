@@ -7,14 +7,10 @@ reader has moved it from `new` to `cur`.
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
 
+from automation_pipelines.channels.durable import WRITERS, publish, to_disk
 from automation_pipelines.model import Email, Handoff, Outcome, Reject, Retry, Sent
-
-# Waiting for the disk is nearly all of it, and many waits cost little more than one.
-_WRITERS = 16
 
 
 class MaildirChannel:
@@ -33,9 +29,9 @@ class MaildirChannel:
             read = self._prepare()
         except OSError as error:
             return [Retry(f"the maildir cannot be used: {error.strerror}")] * len(handoffs)
-        with ThreadPoolExecutor(_WRITERS) as pool:
+        with ThreadPoolExecutor(WRITERS) as pool:
             answers: list[Outcome | None] = list(pool.map(lambda one: self._write(one, read), handoffs))
-        _to_disk(self._directory / "new")
+        to_disk(self._directory / "new")
         return answers
 
     def close(self) -> None:
@@ -56,26 +52,8 @@ class MaildirChannel:
         if name in read or target.exists():
             return Sent(name)
         try:
-            self._publish(handoff.content, target)
+            # A file's lines end as its system's do.
+            publish(handoff.content.replace(b"\r\n", b"\n"), target, self._directory / "tmp")
         except OSError as error:
             return Retry(f"the message cannot be written: {error.strerror}")
         return Sent(name)
-
-    def _publish(self, content: bytes, target: Path) -> None:
-        """Whole and on disk, or not at all: two workers with the same message write the same file."""
-        unfinished = self._directory / "tmp" / f"{target.name}.{os.getpid()}.{get_ident()}"
-        with unfinished.open("wb") as file:
-            file.write(content.replace(b"\r\n", b"\n"))  # a file's lines end as its system's do
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(target)
-
-
-def _to_disk(directory: Path) -> None:
-    """Make the names in a directory survive a power failure, where the file system can."""
-    with suppress(OSError):
-        opened = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)

@@ -14,9 +14,10 @@ from automation_pipelines.channels import Channel
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
+from automation_pipelines.channels.outbox import OutboxChannel, WaitChannel
 from automation_pipelines.messages import Content
 from automation_pipelines.messages.mime import Mailbox, Sender, build_email
-from automation_pipelines.model import Handoff, WriteBack
+from automation_pipelines.model import Call, Command, Email, Handoff, Note, Wait, WriteBack
 from automation_pipelines.sqlfiles import SqlFiles
 from tests.mailserver import Behaviour, mail_server
 
@@ -38,6 +39,23 @@ def email(job: int) -> Handoff:
 def write_back(job: int, action: str = "raise_level") -> WriteBack:
     """The write-back of a job: raises the level of query 1 by one, so that a second time shows."""
     return WriteBack(job, 1, f"{job}.test", action, {"subject_id": 1, "subject_text": "1", "tenant_id": 1})
+
+
+HEADERS = {"Authorization": f"Bearer {SECRET}"}
+
+
+def handoff_of(kind: type[Handoff], job: int) -> Handoff:
+    """A hand-off of that kind."""
+    head = (job, 1, f"{job}.test")
+    made: dict[type[Handoff], Handoff] = {
+        Email: email(job),
+        WriteBack: write_back(job),
+        Note: Note(*head, "+15550100", f"Offer {job}", "Hello — for you"),
+        Call: Call(*head, "POST", "https://hooks.example.com/x", HEADERS, {"job": job, "password": SECRET}),
+        Command: Command(*head, "hubspot", "create-deal", {"amount": 12.5, "key": SECRET}),
+        Wait: Wait(*head),
+    }
+    return made[kind]
 
 
 class Post(Protocol):
@@ -124,6 +142,56 @@ class MaildirPost:
 
     def behave(self) -> None:
         self.directory.unlink(missing_ok=True)
+
+
+@dataclass
+class OutboxPost:
+    """A directory in which hand-offs wait to be carried on."""
+
+    name: str
+    kind: type[Handoff]
+    directory: Path
+    channel: OutboxChannel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.channel = OutboxChannel(self.name, self.kind, self.directory)  # type: ignore[arg-type]
+
+    def handoff(self, job: int) -> Handoff:
+        return handoff_of(self.kind, job)
+
+    def effects(self, job: int) -> int:
+        return len(list(self.directory.glob(f"{job}.test.*")))
+
+    def misbehave(self, how: str) -> bool:
+        match how:
+            case "temporary":
+                self.directory.write_text("in the way")
+            case _:
+                return False
+        return True
+
+    def behave(self) -> None:
+        self.directory.unlink(missing_ok=True)
+
+
+@dataclass
+class WaitPost:
+    """Nothing."""
+
+    channel: WaitChannel = field(default_factory=WaitChannel)
+
+    def handoff(self, job: int) -> Handoff:
+        return handoff_of(Wait, job)
+
+    def effects(self, job: int) -> int:  # noqa: ARG002
+        """Nothing has an effect, so having none is the whole of it."""
+        return 1
+
+    def misbehave(self, how: str) -> bool:  # noqa: ARG002
+        return False
+
+    def behave(self) -> None:
+        pass
 
 
 @dataclass

@@ -1,13 +1,34 @@
 """What every channel must get right, whatever is on its other side."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from automation_pipelines.channels import crm, smtp
-from automation_pipelines.model import Reject, Retry, Sent
-from tests.conformance.posts import SECRET, CrmPost, MaildirPost, Post, email, smtp_post, write_back
+from automation_pipelines.channels import Channel, build_channels, build_test_channels, crm, smtp
+from automation_pipelines.model import (
+    Call,
+    Command,
+    Email,
+    Handoff,
+    Note,
+    Reject,
+    Retry,
+    Sent,
+    Wait,
+    WriteBack,
+)
+from automation_pipelines.settings import Settings
+from tests.conformance.posts import (
+    SECRET,
+    CrmPost,
+    MaildirPost,
+    OutboxPost,
+    Post,
+    WaitPost,
+    handoff_of,
+    smtp_post,
+)
 from tests.mailserver import trusted
 
 SITUATIONS = {
@@ -19,7 +40,33 @@ SITUATIONS = {
     "slow after hand-off": type(None),
     "malformed": type(None),
 }
-POSTS = ["smtp with STARTTLS", "smtp over TLS", "maildir", "crm on sqlite", "crm on postgres"]
+KINDS: dict[str, type[Handoff]] = {
+    "email": Email,
+    "crm": WriteBack,
+    "sms": Note,
+    "whatsapp": Note,
+    "push": Note,
+    "wallet": Note,
+    "phone": Note,
+    "in_app": Note,
+    "chat": Note,
+    "interaction": Note,
+    "webhook": Call,
+    "hubspot": Command,
+    "salesforce": Command,
+    "slack": Command,
+    "wait": Wait,
+}
+OUTBOXES = ["outbox of sms", "outbox of webhook", "outbox of hubspot", "outbox of email", "outbox of crm"]
+POSTS = [
+    "smtp with STARTTLS",
+    "smtp over TLS",
+    "maildir",
+    "crm on sqlite",
+    "crm on postgres",
+    *OUTBOXES,
+    "wait",
+]
 
 
 @pytest.fixture(params=POSTS)
@@ -35,6 +82,11 @@ def post(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
                 yield made
         case "maildir":
             yield MaildirPost(tmp_path / "outbox")
+        case "wait":
+            yield WaitPost()
+        case outbox if outbox in OUTBOXES:
+            name = outbox.removeprefix("outbox of ")
+            yield OutboxPost(name, KINDS[name], tmp_path / name)
         case _:
             on_sqlite = request.param == "crm on sqlite"
             url = f"sqlite:///{tmp_path / 'crm.db'}" if on_sqlite else request.getfixturevalue("postgres_url")
@@ -53,9 +105,10 @@ def test_what_is_handed_over_is_sent_and_has_its_effect_once(post: Post) -> None
 
 
 def test_answers_come_in_the_order_of_the_hand_offs(post: Post) -> None:
-    strange = write_back(2) if not isinstance(post, CrmPost) else email(2)
-    answers = post.channel.send([post.handoff(1), strange, post.handoff(3)])
-    assert [type(answer) for answer in answers] == [Sent, Reject, Sent]
+    strange = [kind for kind in set(KINDS.values()) if kind is not type(post.handoff(2))]
+    handoffs = [post.handoff(1), *(handoff_of(kind, 2) for kind in strange), post.handoff(3)]
+    answers = post.channel.send(handoffs)
+    assert [type(answer) for answer in answers] == [Sent, *[Reject] * len(strange), Sent]
 
 
 def test_nothing_to_send_is_no_failure(post: Post) -> None:
@@ -89,3 +142,17 @@ def test_a_repeat_has_the_same_identity_and_no_further_effect_where_that_is_prom
     answers = [*post.channel.send([first]), *post.channel.send([second])]
     assert [type(answer) for answer in answers] == [Sent, Sent]
     assert post.effects(1) == (1 if post.channel.repeatable else 2)
+
+
+@pytest.mark.parametrize("build", [build_channels, build_test_channels])
+def test_every_declared_channel_takes_its_kind_of_hand_off_and_no_other(
+    tmp_path: Path, build: Callable[[Settings], dict[str, Channel]]
+) -> None:
+    (tmp_path / "crm.db").touch()
+    channels = build(Settings(home=tmp_path))
+    assert channels.keys() == KINDS.keys()
+    for name, channel in channels.items():
+        assert channel.name == name
+        taken = {kind for kind in KINDS.values() if isinstance(channel.send([handoff_of(kind, 1)])[0], Sent)}
+        # There is no such action in this CRM, nor a table.
+        assert taken == ({KINDS[name]} if (name, build) != ("crm", build_channels) else set())
