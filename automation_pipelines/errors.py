@@ -25,6 +25,14 @@ class CampaignError(ConfigurationError):
         super().__init__("\n".join(self.problems))
 
 
+class ConditionError(ConfigurationError):
+    """Conditions or a rule are refused. `problems` holds one `place on 'field': what` each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
 class SourceError(AutomationError):
     """The CRM cannot be read, or what it returned breaks the contract of its sources."""
 

@@ -22,22 +22,39 @@ def compile_condition(condition: Condition, types: Mapping[str, Type], prefix: s
 
     A value that no value of the column can equal makes the comparison false; `check_condition` says so.
     """
-    values: list[object] = []
+    values = Values(prefix)
+    sql = combined(condition, lambda leaf: _leaf_sql(leaf, types[leaf.field], values.bind))
+    return Predicate(sql, values.bound)
 
-    def bind(value: object) -> str:
-        values.append(value)
-        return f"${prefix}_{len(values) - 1}"
 
-    def walk(node: Condition) -> str:
-        if node.group is None:
-            return _leaf_sql(node.leaf, types[node.leaf.field], bind)
-        name, members = node.group
-        parts = [walk(member) for member in members]
-        joined = (" AND " if name == "all" else " OR ").join(parts) or "true"
-        return f"NOT ({joined})" if name == "none" else f"({joined})"
+class Values:
+    """The values one predicate binds, named as they come: `$<prefix>_0`, `$<prefix>_1` and so on."""
 
-    sql = walk(condition)
-    return Predicate(sql, {f"{prefix}_{number}": value for number, value in enumerate(values)})
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.bound: dict[str, object] = {}
+
+    def bind(self, value: object) -> str:
+        """Keep `value` and return how the statement refers to it."""
+        name = f"{self.prefix}_{len(self.bound)}"
+        self.bound[name] = value
+        return f"${name}"
+
+
+def combined(condition: Condition, leaf_sql: Callable[[Leaf], str]) -> str:
+    """Write the tree with each of its leaves as `leaf_sql` writes it, which must never be null."""
+    if condition.group is None:
+        return leaf_sql(condition.leaf)
+    name, members = condition.group
+    parts = [combined(member, leaf_sql) for member in members]
+    joined = (" AND " if name == "all" else " OR ").join(parts) or "true"
+    return f"NOT ({joined})" if name == "none" else f"({joined})"
+
+
+def decimal_sql(text: str) -> str:
+    """Write the number a text expression spells in decimal; null where it spells none."""
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    return f"CASE WHEN regexp_full_match({text}, '{DECIMAL}') AND isfinite({number}) THEN {number} END"
 
 
 def _leaf_sql(leaf: Leaf, kind: Type, bind: Callable[[object], str]) -> str:
@@ -62,8 +79,7 @@ def _leaf_sql(leaf: Leaf, kind: Type, bind: Callable[[object], str]) -> str:
 
 def _order_sql(column: str, kind: Type, sign: str, value: object, bind: Callable[[object], str]) -> str:
     if kind is Type.TEXT and isinstance(value, int | float):
-        number = f"CASE WHEN regexp_full_match({column}, '{DECIMAL}') THEN TRY_CAST({column} AS DOUBLE) END"
-        return f"{number} {sign} {bind(value)}"
+        return f"{decimal_sql(column)} {sign} {bind(value)}"
     if kind in NUMERIC and isinstance(value, str):
         value = float(value) if is_decimal(value) else None
     bound = None if kind is Type.BOOLEAN else comparable(value, kind)

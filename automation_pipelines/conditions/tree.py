@@ -3,6 +3,7 @@
 Knows no columns: what fits which column is `check`'s.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,6 +78,15 @@ class Condition(BaseModel):
             if members is not None:
                 return name, members
         return None
+
+    @property
+    def leaves(self) -> Iterator["Leaf"]:
+        """Every comparison of the tree, in the order written."""
+        if self.group is None:
+            yield self.leaf
+        else:
+            for member in self.group[1]:
+                yield from member.leaves
 
     @property
     def leaf(self) -> "Leaf":

@@ -9,8 +9,8 @@ from typing import assert_never
 from automation_pipelines.catalogue.types import Type
 
 NUMERIC = frozenset({Type.ID, Type.INTEGER, Type.MONEY, Type.NUMBER})
-DECIMAL = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
-"""A plain decimal number, for Python and DuckDB alike."""
+DECIMAL = r"[ \t\r\n]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\r\n]*"
+"""A decimal number, spaces around it allowed, for Python and DuckDB alike; it counts when it is finite."""
 
 # JavaScript spells a number out when its decimal exponent lies within these.
 _PLAIN_EXPONENTS = (-6, 20)

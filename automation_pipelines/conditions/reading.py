@@ -1,0 +1,64 @@
+"""Conditions as plain data → trees, or one error that names every condition that is refused.
+
+For loose documents. A campaign file is read by `validation`, which knows the lines of the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from automation_pipelines.conditions.tree import Condition
+from automation_pipelines.errors import ConditionError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_VALUE = "write a text, a number, true, false or null, or for in and not_in a list of those"
+
+
+class _Conditions(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    conditions: tuple[Condition, ...]
+
+
+def read_conditions(data: object) -> Condition:
+    """Read one condition, or a list of them that must all hold; `ConditionError` for what is refused."""
+    listed = [data] if isinstance(data, Mapping | Condition) else data
+    read = read_model(_Conditions, {"conditions": listed})
+    return Condition.model_validate({"all": read.conditions})
+
+
+def read_model(model: type[_Model], data: Mapping[str, object]) -> _Model:
+    """Read a document that holds conditions; `ConditionError` names each thing that is refused."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        details = error.errors(include_input=False, include_url=False)
+        found = dict.fromkeys(_said(data, detail["loc"], detail["msg"]) for detail in details)
+    raise ConditionError(list(found))
+
+
+def _said(data: Any, loc: Sequence[str | int], message: str) -> str:  # noqa: ANN401 - a document
+    """Say `conditions[1].any[0] on 'amount': what` for one of the problems found at `loc`."""
+    place, name, what = "", "", message.removeprefix("Value error, ")
+    for key in loc:
+        if isinstance(data, Mapping) and "field" in data:
+            name = f" on {data['field']!r}"
+            if key == "value":  # a step further are the types that were tried in vain
+                what = _VALUE
+                break
+        data = _inside(data, key)
+        place += f"[{key}]" if isinstance(key, int) else f".{key}" if place else key
+    if isinstance(data, Mapping) and "field" in data:
+        name = f" on {data['field']!r}"
+    what = "a list of conditions is needed" if what.endswith("valid tuple") else what
+    return f"{place}{'' if 'condition on' in what else name}: {what}"
+
+
+def _inside(data: Any, key: str | int) -> object:  # noqa: ANN401 - a document
+    """Return what the document holds there; nothing, where it only should."""
+    if isinstance(data, Mapping) and isinstance(key, str):
+        return data.get(key)
+    if isinstance(data, Sequence) and not isinstance(data, str) and isinstance(key, int):
+        return data[key]
+    return None
