@@ -15,7 +15,7 @@ from automation_pipelines.catalogue.types import Anchor, Audience, Read, Type
 from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.extraction import Demand, Selection
-from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.sqlfiles import SqlFile, SqlFiles
 
 Range = tuple[datetime | None, datetime]
 
@@ -60,7 +60,7 @@ def _selection(need: Need, read: Read) -> Selection:
         return Selection(read.where, need.ranges)
     source, column = read.of
     through = next(other for other in need.entry.reads if other.source == source)
-    return Selection(read.where, need.ranges, (source, column, _selection(need, through)))
+    return Selection(read.where, need.ranges, (source, column, _selection(need, through)), read.by)
 
 
 def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
@@ -85,21 +85,34 @@ def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap
 
     The table has `SUBJECT_COLUMNS`, `anchor` (unless a segment), the declared columns, and `row_id`.
     """
-    engine.add(ranges=_range_frame(need), days=_day_frame(need, leap_day))
     entry = need.entry
+    for fact in entry.facts:
+        _know(engine, files, fact, as_of)
+    engine.add(ranges=_range_frame(need), days=_day_frame(need, leap_day))
     file = files.find("audiences", entry.name)
     anchor = () if entry.anchor is Anchor.SCHEDULE else ("anchor",)
     wanted = (*SUBJECT_COLUMNS, *anchor, *(column.name for column in entry.columns))
     columns = ", ".join(f'"{name}"' for name in wanted)
-    parameters = {"as_of": as_of} if "$as_of" in file.text else {}
     table = audience_table(entry.name)
     statement = f"SELECT row_number() OVER () AS row_id, {columns} FROM ({file.text})"
+    _keep(engine, f"audience {entry.name}", file, table, statement, as_of)
+    return table, engine.count(table)
+
+
+def _know(engine: Engine, files: SqlFiles, fact: str, as_of: datetime) -> None:
+    """Make the table of `sql/facts/<fact>.sql`, once for all audiences that join it."""
+    if fact not in engine.names():
+        file = files.find("facts", fact)
+        _keep(engine, f"facts {fact}", file, fact, file.text, as_of)
+
+
+def _keep(engine: Engine, what: str, file: SqlFile, table: str, statement: str, as_of: datetime) -> None:
+    parameters = {"as_of": as_of} if "$as_of" in file.text else {}
     try:
         engine.keep(table, statement, parameters)
     except Exception as error:
-        msg = f"audience {entry.name} ({file.path}) cannot be selected: {error}"
+        msg = f"{what} ({file.path}) cannot be selected: {error}"
         raise ConfigurationError(msg) from error
-    return table, engine.count(table)
 
 
 def empty(source: str) -> pl.DataFrame:

@@ -104,6 +104,7 @@ CUSTOMERS = Source(
         UPDATED,
     ),
     watermark="updated_at",
+    track=("pipeline_stage", "stage_entered_at"),
 )
 
 QUERIES = Source(

@@ -18,8 +18,8 @@ from automation_pipelines.sqlfiles import SqlFile
 
 _DAY = timedelta(days=1)
 _YEAR = 366
-_MOST_KEYS = 10_000
-"""PostgreSQL takes 65,535 values in a statement, and several audiences may ask at once."""
+_MOST_KEYS = 5_000
+"""SQLite takes 32,766 values in a statement, and several audiences may ask at once."""
 
 
 class Form(StrEnum):

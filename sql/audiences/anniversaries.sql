@@ -4,14 +4,17 @@ SELECT
     c.id AS subject_id,
     c.id_text AS subject_text,
     c.id AS customer_id,
-    CAST(NULL AS BIGINT) AS agent_id,
+    c.agent_id,
     d.day AS anchor,
+    c.name AS customer_name,
     c.first_name,
+    c.company_name,
     c.segment,
     c.country,
     c.status,
     c.lifetime_value,
+    c.pipeline_stage,
     CAST(year(d.day) - year(c.created_at) AS BIGINT) AS years
 FROM customers AS c
 INNER JOIN days AS d ON strftime(CAST(c.created_at AS DATE), '%m-%d') = d.month_day
-WHERE year(d.day) > year(c.created_at)
+WHERE c.merged_into IS NULL AND year(d.day) > year(c.created_at)

@@ -12,8 +12,11 @@ SELECT
     q.currency,
     q.status,
     q.sent_at,
+    q.viewed_at,
     q.expires_at,
     c.name AS customer_name,
+    c.first_name,
+    c.company_name,
     u.name AS agent_name
 FROM quotes AS q
 INNER JOIN ranges AS r ON q.expires_at BETWEEN r.lo AND r.hi

@@ -11,8 +11,11 @@ SELECT
     q.priority,
     q.status,
     q.escalation_level,
+    q.created_at,
     q.sla_due_at,
     c.name AS customer_name,
+    c.first_name,
+    c.company_name,
     u.name AS agent_name
 FROM queries AS q
 INNER JOIN ranges AS r ON q.sla_due_at BETWEEN r.lo AND r.hi

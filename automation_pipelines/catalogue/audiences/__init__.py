@@ -1,0 +1,16 @@
+"""The audiences: who is in scope of a campaign and what its steps count from, by group.
+
+Each has `sql/audiences/<name>.sql` and cases in `tests/cases/audiences/<name>.yaml`.
+"""
+
+from automation_pipelines.catalogue.audiences.accounts import ABOUT_ACCOUNTS, ACCOUNT_COLUMNS
+from automation_pipelines.catalogue.audiences.customers import ABOUT_CUSTOMERS
+from automation_pipelines.catalogue.audiences.shared import CONTACT
+from automation_pipelines.catalogue.audiences.travel import TRAVEL
+from automation_pipelines.catalogue.types import Audience
+
+__all__ = ["ACCOUNT_COLUMNS", "AUDIENCES", "CONTACT"]
+
+AUDIENCES: dict[str, Audience] = {
+    audience.name: audience for audience in (*TRAVEL, *ABOUT_CUSTOMERS, *ABOUT_ACCOUNTS)
+}
