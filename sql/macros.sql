@@ -10,6 +10,15 @@ CREATE OR REPLACE MACRO minutes_of(moment) AS CAST(floor(epoch(moment) / 60) AS 
 -- An e-mail address as it is compared: trimmed, the whole in lower case.
 CREATE OR REPLACE MACRO normal_email(address) AS lower(trim(address));
 
+-- An address as it is compared: phone numbers by their digits and plus sign (00 is +), tokens and keys as they are.
+CREATE OR REPLACE MACRO normal_address(channel, address) AS
+    CASE
+        WHEN channel = 'email' THEN normal_email(address)
+        WHEN channel IN ('sms', 'whatsapp', 'phone')
+            THEN regexp_replace(regexp_replace(address, '[^0-9+]', '', 'g'), '^00', '+')
+        ELSE trim(address)
+    END;
+
 -- Whether an address can be tried at all (RFC 5321 dot-string local part, a domain with a dot).
 -- The mail server has the last word.
 CREATE OR REPLACE MACRO plausible_email(address) AS

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from automation_pipelines.cli import campaigns, crm, demo, docs, jobs, pipeline, stats
+from automation_pipelines.cli import campaigns, crm, demo, docs, jobs, pipeline, stats, takeover
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import AutomationError
 
@@ -28,6 +28,8 @@ for command in (
     jobs.jobs,
     jobs.dlq,
     stats.feedback,
+    takeover.import_command,
+    takeover.suppressions,
     stats.stats,
     docs.docs,
     demo.demo,

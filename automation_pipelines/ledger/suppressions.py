@@ -1,6 +1,8 @@
 """Who must not be contacted, by salted hash of the address: the address itself is not kept here."""
 
 import hashlib
+import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
@@ -10,7 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import UtcDateTime, suppressions
+from automation_pipelines.ledger.tables import UtcDateTime, audit, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Contact(NamedTuple):
     topic: str
 
 
+_PHONES = ("sms", "whatsapp", "phone")
 # What the engine's trim() removes: the space separators of Unicode (category Zs).
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
@@ -42,12 +45,19 @@ _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u
 def address_hash(salt: str, channel: str, address: str) -> str:
     """SHA-256 of salt, channel and normalised address, in hex.
 
-    The same as `sha256(salt || ':' || channel || ':' || lower(trim(address)))` in `sql/`.
+    The same as `sha256(salt || ':' || channel || ':' || normal_address(channel, address))` in `sql/`.
     """
+    return hashlib.sha256(f"{salt}:{channel}:{_normal(channel, address)}".encode()).hexdigest()
+
+
+def _normal(channel: str, address: str) -> str:
+    if channel in _PHONES:
+        return re.sub("^00", "+", re.sub("[^0-9+]", "", address))
+    if channel != "email":
+        return address.strip(_SPACES)
     # Character by character, as the engine does it: Python alone would look at the neighbours of a
     # final sigma, and would make two characters of a dotted capital I.
-    normal = "".join(character.lower()[0] for character in address.strip(_SPACES))
-    return hashlib.sha256(f"{salt}:{channel}:{normal}".encode()).hexdigest()
+    return "".join(character.lower()[0] for character in address.strip(_SPACES))
 
 
 def add(db: Database, entries: Sequence[Suppression]) -> None:
@@ -119,6 +129,40 @@ def among(db: Database, contacts: Collection[Contact], at: datetime) -> dict[Con
             key = Contact(*contact)
             found[key] = found.get(key, frozenset()) | {reason}
     return found
+
+
+def of_address(db: Database, tenant_id: int, channel: str, address_hash: str, at: datetime) -> pl.DataFrame:
+    """(topic, reason, at, expires_at) of what is in force for one address."""
+    s = suppressions.c
+    wanted = sa.select(s.topic, s.reason, s.at, s.expires_at)
+    return db.read(wanted.where(_of(tenant_id, channel, address_hash), _in_force(at)).order_by(s.at))
+
+
+def lift(
+    db: Database,
+    tenant_id: int,
+    channel: str,
+    address_hash: str,
+    topic: str | None,
+    *,
+    by: str,
+    at: datetime,
+) -> int:
+    """End what is in force for one address (of one topic, or all) and audit it; returns how many."""
+    own = [_of(tenant_id, channel, address_hash), _in_force(at)]
+    own += [suppressions.c.topic == topic] if topic is not None else []
+    detail = {"tenant": tenant_id, "channel": channel, "address_hash": address_hash, "topic": topic}
+    with db.begin() as connection:
+        lifted = connection.execute(suppressions.update().where(*own).values(expires_at=at)).rowcount
+        if lifted:
+            values = {"at": at, "by": by, "action": "suppression.lift", "detail": json.dumps(detail)}
+            connection.execute(audit.insert().values(values))
+    return lifted
+
+
+def _of(tenant_id: int, channel: str, address_hash: str) -> sa.ColumnElement[bool]:
+    s = suppressions.c
+    return sa.and_(s.tenant_id == tenant_id, s.channel == channel, s.address_hash == address_hash)
 
 
 def _in_force(at: datetime) -> sa.ColumnElement[bool]:

@@ -1,0 +1,114 @@
+"""Another tool's lists and past sends, taken over."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from automation_pipelines.errors import SourceError
+from automation_pipelines.ledger import suppressions
+from automation_pipelines.ledger.tables import consents, past_sends
+from automation_pipelines.takeover import Defaults, Kind, Taken, take_over
+from tests.world import World
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+WELCOME = {
+    "id": "welcome",
+    "title": "Welcome",
+    "audience": "new_customers",
+    "steps": [{"id": "hello", "channel": "email", "template": "hello"}],
+}
+
+
+def _take(world: World, kind: Kind, path: Path, **defaults: str) -> Taken:
+    installation = world.installation
+    return take_over(
+        installation.database,
+        installation.sqlfiles,
+        installation.campaigns,
+        kind,
+        path,
+        defaults=Defaults(**defaults),
+        now=NOW,
+    )
+
+
+def test_suppressions_of_another_tool_hold_here(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "Tenant_ID,address,reason,topic,at\n"
+        "1, Kim@Mail.example.com ,unsubscribed,,2025-01-01T00:00:00Z\n"
+        "1,lee@mail.example.com,,offers,\n"
+    )
+    assert _take(world, "suppressions", file) == Taken(2, 2)
+    database = world.installation.database
+    kim = suppressions.address_hash(database.salt, "email", "kim@mail.example.com")
+    found = suppressions.of_address(database, 1, "email", kim, NOW)
+    assert found.select("topic", "reason").rows() == [("", "unsubscribed")]
+    assert _take(world, "suppressions", file) == Taken(2, 0)
+
+
+def test_consents_are_kept_by_channel_and_topic(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "consents.jsonl"
+    file.write_text(
+        '{"address": "+44 20 7946 0000", "channel": "sms", "state": "opted_in", '
+        '"at": "2025-05-01T10:00:00+01:00"}\n'
+        '{"address": "kim@mail.example.com", "topic": "news", "state": "pending"}\n'
+    )
+    assert _take(world, "consents", file, tenant="1") == Taken(2, 2)
+    rows = world.installation.database.read(consents.select().order_by(consents.c.id))
+    assert rows.select("channel", "topic", "state", "origin").rows() == [
+        ("sms", "", "opted_in", "consents.jsonl"),
+        ("email", "news", "pending", "consents.jsonl"),
+    ]
+    assert rows["at"][0] == datetime(2025, 5, 1, 9, tzinfo=UTC)
+
+
+def test_past_sends_name_steps_that_exist(world: World, tmp_path: Path) -> None:
+    world.apply(WELCOME)
+    file = tmp_path / "sends.csv"
+    file.write_text("subject,at\n7,2026-02-28T09:00:00Z\n8,2026-02-28T09:00:00Z\n")
+    taken = _take(world, "sends", file, tenant="1", campaign="welcome", step="hello")
+    assert taken == Taken(2, 2)
+    rows = world.installation.database.read(past_sends.select().order_by(past_sends.c.id))
+    assert rows["subject_id"].to_list() == [7, 8]
+    with pytest.raises(SourceError, match="'welcome/hallo' is no step of an applied campaign"):
+        _take(world, "sends", file, tenant="1", campaign="welcome", step="hallo")
+
+
+def test_a_file_with_a_wrong_line_is_refused_whole(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "tenant_id,address,reason,at\n"
+        "1,kim@mail.example.com,unsubscribed,\n"
+        "one,kim@mail.example.com,,\n"
+        "1,nobody,,\n"
+        "1,kim@mail.example.com,tired,\n"
+        "1,kim@mail.example.com,,2025-01-01\n"
+    )
+    with pytest.raises(SourceError) as refused:
+        _take(world, "suppressions", file)
+    assert str(refused.value).splitlines() == [
+        f"{file}:3: tenant_id: 'one' is no tenant",
+        f"{file}:4: address: no e-mail address",
+        f"{file}:5: reason: one of bounced, complained, unsubscribed, manual, imported",
+        f"{file}:6: at: '2025-01-01' is no instant with a zone, such as 2026-05-01T09:00:00Z",
+        "nothing was taken over",
+    ]
+    assert suppressions.active(world.installation.database, NOW).is_empty()
+
+
+def test_an_unknown_column_is_refused_since_it_could_be_an_opt_out(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("tenant_id,address,topics\n1,kim@mail.example.com,offers\n")
+    with pytest.raises(SourceError, match="unknown column topics"):
+        _take(world, "suppressions", file)
+
+
+def test_a_lifted_suppression_ends_and_the_audit_knows(world: World) -> None:
+    database = world.installation.database
+    hashed = suppressions.address_hash(database.salt, "email", "kim@mail.example.com")
+    suppressions.add(database, [suppressions.Suppression(1, "email", hashed, "manual", NOW)])
+    assert suppressions.lift(database, 1, "email", hashed, None, by="ada", at=NOW) == 1
+    assert suppressions.active(database, NOW).is_empty()
+    assert suppressions.lift(database, 1, "email", hashed, None, by="ada", at=NOW) == 0
