@@ -26,10 +26,14 @@ class CampaignError(ConfigurationError):
 
 
 class ConditionError(ConfigurationError):
-    """Conditions or a rule are refused. `problems` holds one `place on 'field': what` each."""
+    """Conditions or a rule are refused. `problems` holds one `place on 'field': what` each.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    `places` says where in the document each of them is, as keys and numbers.
+    """
+
+    def __init__(self, problems: Sequence[str], places: Sequence[tuple[str | int, ...]] = ()) -> None:
         self.problems = tuple(problems)
+        self.places = tuple(places)
         super().__init__("\n".join(self.problems))
 
 

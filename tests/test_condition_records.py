@@ -236,7 +236,7 @@ def test_all_that_is_refused_is_said_at_once() -> None:
 
 @pytest.mark.parametrize("conditions", [None, "x", 7, {"f": 1}])
 def test_conditions_are_a_list(conditions: object) -> None:
-    with pytest.raises(ConditionError, match="conditions"):
+    with pytest.raises(ConditionError, match="condition"):
         matches(conditions, [{}])
 
 

@@ -12,6 +12,7 @@ from automation_pipelines.campaign import Step
 from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import action_parameters
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.testing import test
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
@@ -107,6 +108,7 @@ for _command in (
     _moving("delete", "End campaigns and list them no more.", CampaignStore.delete),
 ):
     campaign.add_command(_command)
+campaign.add_command(test)
 
 
 @campaign.command("list")

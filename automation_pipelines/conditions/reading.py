@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from automation_pipelines.conditions.tree import Condition
 from automation_pipelines.errors import ConditionError
 
+Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 _VALUE = "write a text, a number, true, false or null, or for in and not_in a list of those"
 
@@ -23,8 +24,11 @@ class _Conditions(BaseModel):
 
 def read_conditions(data: object) -> Condition:
     """Read one condition, or a list of them that must all hold; `ConditionError` for what is refused."""
-    listed = [data] if isinstance(data, Mapping | Condition) else data
-    read = read_model(_Conditions, {"conditions": listed})
+    if isinstance(data, Condition):
+        return data
+    if isinstance(data, Mapping):
+        return read_model(Condition, data)
+    read = read_model(_Conditions, {"conditions": data})
     return Condition.model_validate({"all": read.conditions})
 
 
@@ -34,25 +38,30 @@ def read_model(model: type[_Model], data: Mapping[str, object]) -> _Model:
         return model.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
-        found = dict.fromkeys(_said(data, detail["loc"], detail["msg"]) for detail in details)
-    raise ConditionError(list(found))
+        found = dict(_placed(data, detail["loc"], detail["msg"]) for detail in details)
+    raise ConditionError([_said(data, place, what) for place, what in found.items()], list(found))
 
 
-def _said(data: Any, loc: Sequence[str | int], message: str) -> str:  # noqa: ANN401 - a document
-    """Say `conditions[1].any[0] on 'amount': what` for one of the problems found at `loc`."""
-    place, name, what = "", "", message.removeprefix("Value error, ")
-    for key in loc:
+def _placed(data: object, loc: Place, message: str) -> tuple[Place, str]:
+    """Return the place of a problem in the document, and what it is."""
+    for number, key in enumerate(loc):
+        if key == "value" and isinstance(data, Mapping) and "field" in data:
+            return loc[: number + 1], _VALUE  # a step further are the types that were tried in vain
+        data = _inside(data, key)
+    what = message.removeprefix("Value error, ")
+    return loc, "a list of conditions is needed" if what.endswith("valid tuple") else what
+
+
+def _said(data: object, place: Place, what: str) -> str:
+    """Say `conditions[1].any[0] on 'amount': what`."""
+    where, name = "", ""
+    for key in (*place, ""):
         if isinstance(data, Mapping) and "field" in data:
             name = f" on {data['field']!r}"
-            if key == "value":  # a step further are the types that were tried in vain
-                what = _VALUE
-                break
         data = _inside(data, key)
-        place += f"[{key}]" if isinstance(key, int) else f".{key}" if place else key
-    if isinstance(data, Mapping) and "field" in data:
-        name = f" on {data['field']!r}"
-    what = "a list of conditions is needed" if what.endswith("valid tuple") else what
-    return f"{place}{'' if 'condition on' in what else name}: {what}"
+        where += f"[{key}]" if isinstance(key, int) else f".{key}" * bool(key)
+    where = f"{where or 'condition'}".removeprefix(".")
+    return f"{where}{'' if 'condition on' in what else name}: {what}"
 
 
 def _inside(data: Any, key: str | int) -> object:  # noqa: ANN401 - a document
