@@ -62,3 +62,21 @@ CREATE OR REPLACE MACRO plus_minutes(moment, minutes) AS moment + to_minutes(min
 -- The calendar day of an instant where clocks are so many seconds ahead of UTC.
 CREATE OR REPLACE MACRO shifted_date(moment, seconds) AS
     CAST(timezone('UTC', moment) + to_seconds(seconds) AS DATE);
+
+-- A text's FNV-1a hash of 32 bits over its UTF-16 units, as JavaScript counts them.
+CREATE OR REPLACE MACRO fnv1a32(text) AS
+    list_reduce(
+        list_transform(string_split(text, ''), lambda letter: CAST(unicode(letter) AS BIGINT)),
+        lambda hash, unit: CASE
+            WHEN unit < 65536 THEN (xor(hash, unit) * 16777619) & 4294967295
+            ELSE
+                (
+                    xor((xor(hash, 55232 + (unit >> 10)) * 16777619) & 4294967295, 56320 + (unit & 1023)) * 16777619
+                ) & 4294967295
+        END,
+        CAST(2166136261 AS BIGINT)
+    );
+
+-- Where a text key lies in [0, 1) for this seed, in ten thousandths: GrowthBook's hash, version 2. Millions a second.
+CREATE OR REPLACE MACRO draw01(seed, key) AS
+    CAST((fnv1a32(CAST(fnv1a32(seed || key) AS VARCHAR)) % 10000) / 10000 AS DOUBLE);
