@@ -6,12 +6,17 @@ import polars as pl
 
 from automation_pipelines.demo.draws import Draws
 from automation_pipelines.demo.people import TRADITIONS
-from automation_pipelines.demo.places import HAPPENINGS, TENANTS, ZONES
+from automation_pipelines.demo.places import COMPANIES, HAPPENINGS, PHONES, STAGES, TENANTS, ZONES
+from automation_pipelines.demo.probes import dealings as by_hand
+from automation_pipelines.demo.probes import profile
 from automation_pipelines.demo.sales import bookings, payments, queries, quotes
+from automation_pipelines.demo.success import accounts, surroundings
+from automation_pipelines.demo.traces import traces
 from automation_pipelines.demo.world import (
     BUSY,
     DAY,
     HOUR,
+    PROBES,
     SILENT,
     World,
     agent,
@@ -33,6 +38,8 @@ _BROKEN = (
 _DOMAINS = ("example.com", "example.org", "example.net", "post.example.org", "mail.example.com")
 # Addresses per thousand customers.
 _MISSING, _BLANK, _USELESS = 25, 5, 10
+# Of a thousand customers, how many wrote their phone number so or one of the ways before.
+_ABROAD, _AT_HOME, _ODD = 600, 870, 880
 # Traditions that write the family name first.
 _FAMILY_FIRST = ("japanese", "chinese", "korean", "vietnamese")
 
@@ -46,7 +53,25 @@ def block(world: World, first: int, last: int, offsets: dict[str, int]) -> dict[
     money = payments(world, trips, offsets["payments"])
     happened = events(world, known, offsets["events"])
     dealings = {"queries": asked, "quotes": offers, "bookings": trips, "payments": money, "events": happened}
-    return {"customers": customers(world, known, dealings), **dealings}
+    if first == 1:
+        dealings = _together(dealings, by_hand(world, last))
+    own = customers(world, known, dealings)
+    companies = accounts(world, own, offsets["accounts"])
+    return {
+        "customers": own,
+        **dealings,
+        "accounts": companies,
+        **surroundings(world, companies),
+        **_together(traces(world, own, dealings["bookings"]), by_hand(world, last) if first == 1 else {}),
+    }
+
+
+def _together(made: dict[str, pl.DataFrame], more: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The rows of both, for the tables of the first."""
+    return {
+        name: pl.concat([frame, more[name]], how="diagonal_relaxed") if name in more else frame
+        for name, frame in made.items()
+    }
 
 
 def events(world: World, known: pl.DataFrame, offset: int) -> pl.DataFrame:
@@ -68,26 +93,84 @@ def customers(world: World, known: pl.DataFrame, dealings: dict[str, pl.DataFram
     """Make the customers' own rows, in agreement with what they did."""
     draws = world.draws("customers")
     rows = _named(known, draws).join(_summary(dealings), on="customer_id", how="left", maintain_order="left")
-    return _dated(rows, world, draws).with_columns(
-        email=_email(draws),
-        phone=pl.when(~draws.chance("no_phone", 100)).then(
-            pl.format("+44 1632 960{}", draws.below("phone", 1000).cast(pl.String).str.zfill(3))
-        ),
-        locale=pl.when(draws.chance("own_locale", 100)).then("locale"),
-        time_zone=pl.when(draws.chance("abroad", 80)).then(draws.pick("zone", ZONES)),
-        country=pl.when(draws.chance("foreigner", 200))
-        .then(draws.pick("country", [tenant.country for tenant in TENANTS]))
-        .otherwise("home_country"),
-        segment=draws.pick("segment", _SEGMENTS),
-        lifetime_value=pl.col("paid").fill_null(0),
-        status=pl.when(pl.col("last_trip").is_null())
-        .then(pl.lit("lead"))
-        .when(pl.col("last_trip") >= pl.col("today") - 730)
-        .then(pl.lit("active"))
-        .otherwise(pl.lit("past")),
-        email_opt_out=(pl.col("probe") == 0) & draws.chance("opt_out", 80),
-        agent_id=agent(draws, 50),
-        first_name=pl.when(pl.col("probe").gt(0) | ~draws.chance("surname_only", 10)).then("first_name"),
+    rows = (
+        _dated(rows, world, draws)
+        .with_columns(
+            email=_email(draws),
+            locale=pl.when(draws.chance("own_locale", 100)).then("locale"),
+            time_zone=pl.when(draws.chance("abroad", 80)).then(draws.pick("zone", ZONES)),
+            country=pl.when(draws.chance("foreigner", 200))
+            .then(draws.pick("country", [tenant.country for tenant in TENANTS]))
+            .otherwise("home_country"),
+            segment=draws.pick("segment", _SEGMENTS),
+            lifetime_value=pl.col("paid").fill_null(0),
+            status=pl.when(pl.col("last_trip").is_null())
+            .then(pl.lit("lead"))
+            .when(pl.col("last_trip") >= pl.col("today") - 730)
+            .then(pl.lit("active"))
+            .otherwise(pl.lit("past")),
+            email_opt_out=(pl.col("probe") == 0) & draws.chance("opt_out", 80),
+            agent_id=agent(draws, 50),
+            first_name=pl.when(pl.col("probe").gt(0) | ~draws.chance("surname_only", 10)).then("first_name"),
+            push_token=pl.when(draws.chance("app", 300)).then(pl.format("push-{}", "id")),
+            serial=pl.when(draws.chance("pass", 250) & (pl.col("probe") == 0)).then(
+                pl.format("W-{}", pl.col("id").cast(pl.String).str.zfill(7))
+            ),
+            removed=world.draws("wallet_passes").chance("removed", 100),
+            company_name=_company(draws),
+        )
+        .with_columns(wallet_pass=pl.when(~pl.col("removed")).then("serial"))
+    )
+    rows = _families(_staged(rows, world, draws), draws).with_columns(phone=_phone(draws))
+    return rows.update(profile(world), on="id").with_columns(
+        updated_at=pl.max_horizontal("updated_at", "last_activity_at", "stage_entered_at")
+    )
+
+
+def _company(draws: Draws) -> pl.Expr:
+    first, second = COMPANIES
+    name = pl.format("{} {}", draws.pick("company", first), draws.pick("branch", second))
+    return pl.when((pl.col("probe") == 0) & draws.chance("business", 180)).then(name)
+
+
+def _staged(rows: pl.DataFrame, world: World, draws: Draws) -> pl.DataFrame:
+    """Add the stage of the sales pipeline of a third of all customers, entered within 120 days."""
+    within = (pl.col("probe") == 0) & draws.chance("within", 330)
+    entered = pl.max_horizontal("joined", world.now - draws.below("entered", 120 * DAY))
+    return rows.with_columns(
+        pipeline_stage=pl.when(within).then(draws.pick("stage", STAGES)),
+        stage_entered_at=pl.when(within).then(entered),
+    )
+
+
+def _families(rows: pl.DataFrame, draws: Draws) -> pl.DataFrame:
+    """A few customers have the address of another one of the tenant; some of them are the same person."""
+    relative = (pl.col("probe") == 0) & draws.chance("relative", 12)
+    rows = rows.with_columns(relative=relative, twin=relative & draws.chance("twin", 300))
+    before, alone = (pl.col(name).shift(1).over("tenant_id") for name in ("id", "relative"))
+    their = pl.col("email").shift(1).over("tenant_id")
+    chosen = ~alone & (before > PROBES)
+    return rows.with_columns(
+        email=pl.when(pl.col("relative") & chosen).then(their).otherwise("email"),
+        merged_into=pl.when(pl.col("twin") & chosen).then(before),
+    )
+
+
+def _phone(draws: Draws) -> pl.Expr:
+    """As people write them: with the country's code, within the country, or something else."""
+    code, trunk, start, digits = (
+        pl.col("country").replace_strict({name: parts[place] for name, parts in PHONES.items()})
+        for place in range(4)
+    )
+    rest = draws.below("phone", 10_000).cast(pl.String).str.zfill(4).str.slice(-digits, digits)
+    style = pl.when(pl.col("probe") > 0).then(0).otherwise(draws.below("style", 1000))
+    return (
+        pl.when(style < _ABROAD)
+        .then(pl.concat_str(code, pl.lit(" "), start, rest))
+        .when(style < _AT_HOME)
+        .then(pl.concat_str(trunk, start, rest))
+        .when(style < _ODD)
+        .then(draws.pick("odd", ("ask my wife", "12", "n/a")))
     )
 
 

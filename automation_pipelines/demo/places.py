@@ -71,6 +71,19 @@ TENANTS: tuple[Tenant, ...] = (
            "portuguese", 2, 180, "#555555", "Rua do Farol 3, 1100-001 Lisboa, Portugal", active=False),
 )
 
+SETTINGS: dict[int, dict[str, str]] = {
+    1: {"sla_level_1_minutes": "30", "sla_level_1_escalate_to": "department_manager", "daily_cap": "1"},
+    2: {"re_engagement": "true", "re_engagement_days": "7", "re_engagement_channels": "wallet,email"},
+    3: {"re_engagement": "true", "re_engagement_days": "30", "re_engagement_time": "11:30",
+        "re_engagement_zone": "Asia/Kolkata", "re_engagement_header": "We have not seen you for a while"},
+    4: {"re_engagement": "false"},
+    9: {"quote_follow_up_days": "2,5,10", "daily_cap": "1"},
+    10: {"send_window": "mon-fri 09:00-18:00", "birthday_email_time": "07:30"},
+    11: {"birthday_email_time": "12:00", "birthday_email_zone": "America/Chicago"},
+    16: {"send_window": "sun-thu 10:00-20:00"},
+}
+"""Per tenant (numbered from 1) the settings in which it differs."""
+
 DESTINATIONS: tuple[str, ...] = (
     "Annapurna Circuit, Nepal", "Lisbon and the Alentejo", "Kyoto in autumn", "Patagonia and Torres del Paine",
     "Amalfi Coast", "Serengeti migration safari", "Lofoten Islands", "Rajasthan by rail", "Great Barrier Reef",
@@ -91,6 +104,26 @@ HAPPENINGS: tuple[tuple[str, str], ...] = (
     ("review_left", "Two stars: the transfer was late"), ("flight_changed", "Departure moved by 40 minutes"),
     ("loyalty_tier_changed", "Silver"), ("call_logged", "Asked about weather in May"),
 )
+COMPANIES: tuple[tuple[str, ...], tuple[str, ...]] = (
+    ("Blue Lantern", "Alder & Finch", "Kestrel", "Meridian", "Søndergård", "Paprika", "Tsubame", "O'Malley", "Zenith",
+     "Río Claro", "Northgate", "Quince", "Vega", "Halcyon", "Bramble", "Copperfield"),
+    ("Consulting", "Logistics", "Labs", "Foods", "Architects", "Media", "Energy", "Robotics", "Textiles", "Clinics"),
+)
+INDUSTRIES: tuple[str, ...] = ("technology", "finance", "healthcare", "retail", "manufacturing", "education")
+PRODUCTS: tuple[str, ...] = ("Travel Desk Basic", "Travel Desk Plus", "Travel Desk Enterprise")
+GOALS: tuple[str, ...] = ("Book half of all trips online", "Travel policy in place", "Train 20 bookers", "Cut costs by 8 %")
+STAGES: tuple[str, ...] = ("new_lead", "contacted", "qualified", "proposal", "won")
+"""The sales pipeline, in its order."""
+
+PHONES: dict[str, tuple[str, str, str, int]] = {
+    "GB": ("+44", "0", "7700 900", 3), "NP": ("+977", "", "984 100", 4), "IN": ("+91", "0", "98765 0", 4),
+    "AU": ("+61", "0", "491 570 ", 3), "NZ": ("+64", "0", "21 555 ", 4), "CA": ("+1", "", "709 555 01", 2),
+    "KI": ("+686", "", "7300 1", 3), "FR": ("+33", "0", "6 39 98 ", 4), "DE": ("+49", "0", "151 2345 ", 4),
+    "US": ("+1", "", "503 555 01", 2), "JP": ("+81", "0", "90 1234 ", 4), "CL": ("+56", "", "9 6123 ", 4),
+    "BR": ("+55", "0", "11 96123 ", 4), "AE": ("+971", "0", "50 123 ", 4), "LB": ("+961", "", "71 12", 4),
+    "PL": ("+48", "", "512 34", 4), "PF": ("+689", "", "87 12 ", 4), "PT": ("+351", "", "912 34", 4),
+}
+"""Per country: its code, the prefix within it, the beginning of a mobile number and how many digits follow."""
 # fmt: on
 
 ZONES: tuple[str, ...] = tuple(tenant.time_zone for tenant in TENANTS)

@@ -6,7 +6,7 @@ import polars as pl
 
 from automation_pipelines.demo.draws import Draws
 from automation_pipelines.demo.people import TRADITIONS
-from automation_pipelines.demo.places import TENANTS, Tenant
+from automation_pipelines.demo.places import SETTINGS, TENANTS, Tenant
 
 # Groups has no department manager of its own: its managers report to an executive, who thereby
 # holds two roles.
@@ -51,6 +51,16 @@ def _tenant(number: int, tenant: Tenant) -> dict[str, object]:
         "postal_address": tenant.postal_address,
         "active": tenant.active,
     }
+
+
+def tenant_settings() -> pl.DataFrame:
+    """Make the table `tenant_settings`: what some tenants want otherwise than the environment says."""
+    rows = [(tenant, name, value) for tenant, named in SETTINGS.items() for name, value in named.items()]
+    return pl.DataFrame(
+        [(place, *row) for place, row in enumerate(rows, 1)],
+        schema=["id", "tenant_id", "name", "value"],
+        orient="row",
+    )
 
 
 def users(seed: int, customers: int) -> pl.DataFrame:

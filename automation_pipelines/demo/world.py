@@ -2,11 +2,12 @@
 
 Instants are whole seconds and dates whole days since 1970 (`crm` turns them into a database's types).
 The first customers, the *probes*, are given what must not be left to chance: a birthday yesterday,
-today and tomorrow, a quote of every age, a query past each escalation level, a payment of today.
+today and tomorrow, a quote of every age, a query past each escalation level, a payment of today; those
+after the first 34 are made by hand, in `probes`.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -19,7 +20,10 @@ HOUR, DAY = 3_600, 86_400
 YEARS = 6 * 365 * DAY
 # Probes are reachable: an address, no opt-out, an active tenant. Those up to `BUSY` have a history,
 # those up to `SILENT` have been silent for as long as their tenant bears, the others are new.
-BUSY, SILENT, PROBES = 24, 30, 34
+BUSY, SILENT, NEW, PROBES = 24, 30, 34, 68
+# The hand-made ones: who belongs to the tenant of another one, and who was added how many hours ago.
+_TENANTS = {59: 2, 60: 2, 66: 9, 67: 9}
+_ADDED = {50: 2, 51: 6 * 24, 52: 8 * 24, 53: 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,29 @@ class World:
     def now(self) -> int:
         """`as_of` in whole seconds."""
         return int(self.as_of.timestamp())
+
+    def tenant_of(self, probe: int) -> int:
+        """The tenant of a probe; tenants 1 to 19 are active and wish to re-engage."""
+        return _TENANTS.get(probe, 1 + probe % 19)
+
+    def today(self, tenant: int) -> int:
+        """The day it is in a tenant's zone, as days since 1970."""
+        zone = ZoneInfo(TENANTS[tenant - 1].time_zone)
+        return (self.as_of.astimezone(zone).date() - date(1970, 1, 1)).days
+
+    def midnight(self, tenant: int) -> int:
+        """When that day began, in whole seconds."""
+        zone = ZoneInfo(TENANTS[tenant - 1].time_zone)
+        return int(datetime.combine(self.as_of.astimezone(zone), time(), zone).timestamp())
+
+    def currency(self, tenant: int) -> str:
+        """The tenant's currency."""
+        return TENANTS[tenant - 1].currency
+
+    def first_agent(self, tenant: int) -> int:
+        """The tenant's first active agent."""
+        agents = self.users.filter(tenant_id=tenant, role="agent", active=True)["id"]
+        return int(agents.min())  # type: ignore[arg-type] # every tenant has some
 
     def draws(self, table: str) -> Draws:
         """Give the draws of one table."""
@@ -63,17 +90,18 @@ def people(world: World, first: int, last: int) -> pl.DataFrame:
     frame = pl.DataFrame({"id": pl.int_range(first, last + 1, eager=True, dtype=pl.Int64)})
     return (
         frame.with_columns(
-            # Tenants 1 to 19 are active and wish to re-engage.
             tenant_id=pl.when(pl.col("id") <= PROBES)
-            .then(1 + pl.col("id") % 19)
+            .then(pl.col("id").replace_strict(_TENANTS, default=1 + pl.col("id") % 19, return_dtype=pl.Int64))
             .otherwise(draws.pick("tenant", shares).cast(pl.Int64)),
             probe=pl.when(pl.col("id") <= PROBES).then(pl.col("id")).otherwise(0),
         )
         .with_columns(
             # Twice as many joined lately as the average over the years.
             joined=world.now
-            - pl.when(pl.col("probe") > SILENT)
+            - pl.when(pl.col("probe").is_between(SILENT + 1, NEW))
             .then((pl.col("probe") - SILENT) * 9 * HOUR)
+            .when(pl.col("probe").is_in(list(_ADDED)))
+            .then(pl.col("probe").replace_strict(_ADDED, default=0, return_dtype=pl.Int64) * HOUR)
             .when(pl.col("probe") > 0)
             .then(400 * DAY)
             .otherwise(age * (age + 65_536) // 131_072 * YEARS // 65_536)
