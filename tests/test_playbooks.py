@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.channels.crm import action_parameters
 from automation_pipelines.messages import Content, MessageTemplate
 from automation_pipelines.playbooks import FOLDER, TEMPLATES, template_names
 from automation_pipelines.sqlfiles import SqlFiles
@@ -15,7 +15,7 @@ from automation_pipelines.validation import Draft, Known, load
 from automation_pipelines.validation.rehearsal import sample
 
 SQL = SqlFiles()
-KNOWN = Known(frozenset({"email"}), {name: action_parameters(SQL, name) for name in SQL.names("actions")})
+KNOWN = Known(frozenset({"email"}), actions(SQL))
 DRAFTS = {draft.spec.id: draft for draft in load([FOLDER], KNOWN)}
 MESSAGES = sorted({(draft.spec.audience, name) for draft in DRAFTS.values() for name in draft.templates})
 VOID = {"meta", "img", "br", "hr", "link"}

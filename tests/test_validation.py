@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from automation_pipelines.catalogue.actions import Action, action
 from automation_pipelines.errors import CampaignError
+from automation_pipelines.sqlfiles import SqlFile, SqlFiles
 from automation_pipelines.validation import Draft, Known, load
 from automation_pipelines.validation.documents import DocumentError, parse
 
+ARCHIVE = "-- Archives a quote.\nUPDATE quotes SET archived = 1 WHERE id = :subject_id"
 KNOWN = Known(
     frozenset({"email"}),
-    {"set_quote_status": frozenset({"status"}), "archive": frozenset()},
+    {
+        **{name: action(SqlFiles(), name) for name in ("set_quote_status", "create_task", "assign_query")},
+        **{name: action(SqlFiles(), name) for name in ("adjust_health_score", "set_account_status")},
+        "archive": Action("archive", SqlFile(Path("archive.sql"), ARCHIVE)),
+    },
 )
 GOOD = """\
 id: care

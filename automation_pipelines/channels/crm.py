@@ -4,7 +4,6 @@ The hand-off's identity goes into a marker table of the CRM in the same transact
 whether a worker dies before or after the CRM's commit, a repeat does what is missing and no more.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,12 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from automation_pipelines.catalogue.actions import Action, action
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent, WriteBack
 from automation_pipelines.sqlfiles import SqlFiles
-
-ALWAYS_BOUND = frozenset({"subject_id", "subject_text", "tenant_id"})
-"""What every action may use without the campaign giving it a value."""
 
 markers = sa.Table(
     "automation_markers",
@@ -32,24 +29,10 @@ markers = sa.Table(
 
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 20.0  # how long to wait for others' locks
-_COMMENT = re.compile(r"--[^\n]*")
 # SQLite's primary result codes and PostgreSQL's SQLSTATE classes of what passes by itself.
 _SQLITE_PASSING = frozenset({5, 6, 9, 10, 13, 14, 15})  # busy, locked, interrupt, I/O, full, cannot open
 _POSTGRESQL_PASSING = ("08", "25", "40", "53", "55", "57", "58")
-
-
-def _action(sqlfiles: SqlFiles, name: str) -> sa.TextClause:
-    # A colon in a comment is no parameter.
-    return sa.text(_COMMENT.sub("", sqlfiles.find("actions", name).text))
-
-
-def _parameters(action: sa.TextClause) -> frozenset[str]:
-    return frozenset(action.compile().params)
-
-
-def action_parameters(sqlfiles: SqlFiles, name: str) -> frozenset[str]:
-    """List the values that a campaign must give to an action: its `:names` but for those always bound."""
-    return _parameters(_action(sqlfiles, name)) - ALWAYS_BOUND
+_READ_ONLY = "25006"  # of a standby it passes when that takes over
 
 
 class CrmChannel:
@@ -62,7 +45,7 @@ class CrmChannel:
         """Remember where; connects to nothing yet."""
         self._url = sa.make_url(url)
         self._sqlfiles = sqlfiles
-        self._actions: dict[str, sa.TextClause] = {}
+        self._actions: dict[str, Action] = {}
 
     @cached_property
     def _engine(self) -> sa.Engine:
@@ -90,6 +73,26 @@ class CrmChannel:
                 return [self._failure(error)] * len(handoffs)
             return [self._alone(handoff) for handoff in handoffs]
 
+    def refusal(self, name: str) -> str | None:
+        """Say why the CRM would refuse an action whatever its values: rights, tables, columns.
+
+        Nothing is changed. `None`: it would not, or it cannot be asked at present.
+        """
+        try:
+            self._present()
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                markers.create(connection, checkfirst=True)
+                for one in self._prepared(name).line:
+                    nothing = dict.fromkeys(one.bound)
+                    connection.execute(sa.text(f"EXPLAIN {one.statement.text}"), nothing)
+                transaction.rollback()
+        except (OSError, ConfigurationError):
+            return None
+        except sa.exc.DBAPIError as error:
+            lasting = getattr(error.orig, "sqlstate", None) == _READ_ONLY or not _passes(error)
+            return self._redacted(f"the CRM says: {error.orig}") if lasting else None
+        return None
+
     def close(self) -> None:
         """Give back the connections."""
         if "_engine" in self.__dict__:
@@ -107,12 +110,16 @@ class CrmChannel:
         except Exception as error:  # noqa: BLE001 - a bug with one write-back must not stop the others
             return Reject(self._redacted(f"cannot be run: {type(error).__name__}: {error}"))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """One CRM transaction in which the marker table exists."""
+    def _present(self) -> None:
+        # Connecting would make an empty file.
         if self._url.get_backend_name() == "sqlite" and not Path(str(self._url.database)).is_file():
             msg = f"there is no CRM at {self._url.database}: check AUTOMATION_CRM_URL"
             raise FileNotFoundError(msg)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """One CRM transaction in which the marker table exists."""
+        self._present()
         if "_marked" not in self.__dict__:
             with self._engine.begin() as connection:
                 markers.create(connection, checkfirst=True)
@@ -123,16 +130,16 @@ class CrmChannel:
     def _run(self, connection: sa.Connection, handoff: Handoff) -> Outcome:
         if not isinstance(handoff, WriteBack):
             return Reject(f"{type(handoff).__name__} is no write-back")
-        action = self._prepared(handoff.action)
-        missing = _parameters(action) - handoff.values.keys()
+        prepared = self._prepared(handoff.action)
+        missing = {name for one in prepared.line for name in one.bound} - handoff.values.keys()
         if missing:
             return Reject(f"action {handoff.action} lacks {', '.join(sorted(missing))}")
         if not self._mark(connection, handoff):
             return Sent()
-        values = {name: handoff.values[name] for name in _parameters(action)}
-        if connection.execute(action, values, execution_options={"preserve_rowcount": True}).rowcount == 0:
+        found = [_execute(connection, one, handoff) for one in prepared.line][-1]
+        if not found:
             connection.execute(sa.delete(markers).where(markers.c.identity == handoff.identity))
-            return Reject(f"action {handoff.action} found no row: the subject is gone from the CRM")
+            return Reject(f"action {handoff.action} found no row: subject or assignee is gone from the CRM")
         return Sent()
 
     def _mark(self, connection: sa.Connection, handoff: WriteBack) -> bool:
@@ -145,9 +152,9 @@ class CrmChannel:
         claim = insert(markers).values(mark).on_conflict_do_nothing().returning(markers.c.identity)
         return connection.scalar(claim) is not None
 
-    def _prepared(self, name: str) -> sa.TextClause:
+    def _prepared(self, name: str) -> Action:
         if name not in self._actions:
-            self._actions[name] = _action(self._sqlfiles, name)
+            self._actions[name] = action(self._sqlfiles, name)
         return self._actions[name]
 
     def _failure(self, error: sa.exc.DBAPIError) -> Outcome:
@@ -156,6 +163,13 @@ class CrmChannel:
 
     def _redacted(self, text: str) -> str:
         return text.replace(str(self._url.password), "***") if self._url.password else text
+
+
+def _execute(connection: sa.Connection, action: Action, handoff: WriteBack) -> int:
+    """Run one statement; how many rows it found."""
+    values = {name: handoff.values[name] for name in action.bound}
+    options = {"preserve_rowcount": True}
+    return connection.execute(action.statement, values, execution_options=options).rowcount
 
 
 def _passes(error: sa.exc.DBAPIError) -> bool:

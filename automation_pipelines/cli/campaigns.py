@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.campaign import Step
+from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
-from automation_pipelines.channels.crm import action_parameters
+from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.testing import test
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
@@ -22,9 +23,11 @@ from automation_pipelines.validation import Draft, Known, load
 
 def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
     """Return what campaigns may name in this installation: its channels and write-backs."""
-    channels = build_channels(settings).keys()
-    actions = sqlfiles.names("actions") if "crm" in channels else ()
-    return Known(frozenset(channels - {"crm"}), {name: action_parameters(sqlfiles, name) for name in actions})
+    channels = build_channels(settings)
+    crm = channels.get("crm")
+    if not isinstance(crm, CrmChannel):
+        return Known(frozenset(channels), {})
+    return Known(frozenset(channels), actions(sqlfiles), refusal=crm.refusal)
 
 
 @click.group()

@@ -3,6 +3,7 @@
 What is sent, and when, is planning's; what a spec may say by itself is `campaign`'s.
 """
 
-from automation_pipelines.validation.files import Draft, Known, load
+from automation_pipelines.validation.files import Draft, load
+from automation_pipelines.validation.known import Known
 
 __all__ = ["Draft", "Known", "load"]

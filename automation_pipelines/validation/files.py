@@ -6,34 +6,22 @@ and when, is planning's; what a spec may say by itself is `campaign`'s.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from automation_pipelines.campaign import Campaign, Span, Step
+from automation_pipelines.campaign import Campaign, Span
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import TENANTS
 from automation_pipelines.catalogue.types import Anchor, Audience, Type
 from automation_pipelines.conditions import Condition, findings, unknown
 from automation_pipelines.errors import CampaignError, ConfigurationError
 from automation_pipelines.messages import TemplateSource
-from automation_pipelines.model import Purpose
 from automation_pipelines.playbooks import find_template, template_folders, template_names
 from automation_pipelines.validation import documents
 from automation_pipelines.validation.declarations import Declared, Problem, declare
+from automation_pipelines.validation.handoffs import Placed, handoff_checks
+from automation_pipelines.validation.known import Known
 from automation_pipelines.validation.rehearsal import rehearse
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What campaigns may name in this installation.
-
-    `channels` carry messages. `actions` holds the parameters each write-back needs; it is empty when
-    the CRM cannot be written.
-    """
-
-    channels: frozenset[str]
-    actions: Mapping[str, frozenset[str]]
-    audiences: Mapping[str, Audience] = field(default_factory=lambda: AUDIENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +107,7 @@ def _checks(
     file: _File, spec: Campaign, known: Known, templates: dict[str, TemplateSource]
 ) -> Iterator[Problem]:
     """Check the understood parts against what exists; fills `templates`."""
-    steps = [_Placed(("steps", number), step) for number, step in file.declared.steps]
+    steps = [Placed(("steps", number), step) for number, step in file.declared.steps]
     audience = known.audiences.get(spec.audience)
     if audience is not None:
         yield from _audience_checks(spec, audience)
@@ -127,21 +115,8 @@ def _checks(
     elif spec.audience:
         yield ("audience",), unknown("audience", spec.audience, known.audiences)
     for placed in steps:
-        yield from (
-            _action_checks(placed, known) if placed.step.action else _message_checks(placed, spec, known)
-        )
+        yield from handoff_checks(placed, spec, known, audience)
     yield from _template_checks(file.path, steps, audience, templates)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A step and its place in the file."""
-
-    place: documents.Path
-    step: Step
-
-    def at(self, key: str) -> documents.Path:
-        return (*self.place, key)
 
 
 def _audience_checks(spec: Campaign, audience: Audience) -> Iterator[Problem]:
@@ -170,7 +145,7 @@ def _condition_checks(
         yield from (((*place, *finding.path), finding.message) for finding in findings(condition, types))
 
 
-def _time_checks(placed: _Placed, audience: Audience) -> Iterator[Problem]:
+def _time_checks(placed: Placed, audience: Audience) -> Iterator[Problem]:
     yield from _condition_checks(placed.step.when, placed.at("when"), audience)
     yield from _span_checks(placed.step.offset, placed.at("offset"), audience)
     if placed.step.offset.exact and audience.anchor is not Anchor.INSTANT:
@@ -191,41 +166,8 @@ def _span_checks(span: Span, place: documents.Path, audience: Audience) -> Itera
         yield place, f"{place[-1]}: {unknown('column of days', span.setting, allowed)}"
 
 
-def _message_checks(placed: _Placed, spec: Campaign, known: Known) -> Iterator[Problem]:
-    step = placed.step
-    if step.channel is not None and step.channel not in known.channels:
-        yield placed.at("channel"), unknown("channel", step.channel, known.channels)
-    if spec.purpose is Purpose.INTERNAL and "customer" in step.recipient:
-        what = (
-            "a message of purpose internal skips the customer's consent: write purpose: transactional or "
-            "marketing, or address staff"
-        )
-        yield placed.at("recipient"), what
-
-
-def _action_checks(placed: _Placed, known: Known) -> Iterator[Problem]:
-    action = placed.step.action or ""
-    if not known.actions:
-        yield (
-            placed.at("action"),
-            "this CRM cannot be written: actions need one in SQLite or PostgreSQL",
-        )
-        return
-    if action not in known.actions:
-        yield placed.at("action"), unknown("action", action, known.actions)
-        return
-    needed = known.actions[action]
-    for name in sorted(needed - placed.step.values.keys()):
-        yield (
-            placed.at("with"),
-            f"with: action '{action}' needs '{name}', allowed: {', '.join(sorted(needed))}",
-        )
-    for name in sorted(placed.step.values.keys() - needed):
-        yield (*placed.at("with"), name), unknown(f"value of action '{action}'", name, needed)
-
-
 def _template_checks(
-    path: Path, steps: Sequence[_Placed], audience: Audience | None, templates: dict[str, TemplateSource]
+    path: Path, steps: Sequence[Placed], audience: Audience | None, templates: dict[str, TemplateSource]
 ) -> Iterator[Problem]:
     folders = template_folders(path)
     for placed in steps:

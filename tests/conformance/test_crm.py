@@ -1,5 +1,6 @@
-"""What is particular to write-backs: actions, parameters, markers, the shipped statements."""
+"""What is particular to write-backs: markers, transactions, and which databases there are any for."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from automation_pipelines.channels import build_channels
-from automation_pipelines.channels.crm import CrmChannel, action_parameters
+from automation_pipelines.channels.crm import CrmChannel
+from automation_pipelines.demo.storage import schema
 from automation_pipelines.errors import ConfigurationError
-from automation_pipelines.model import Reject, Retry, Scalar, Sent, WriteBack
+from automation_pipelines.model import Reject, Retry, Sent, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from tests.conformance.posts import CrmPost, write_back
@@ -30,42 +32,10 @@ def post(crm_url: str, tmp_path: Path) -> Iterator[CrmPost]:
     made.channel.close()
 
 
-@pytest.fixture
-def shipped(crm_url: str) -> Iterator[sa.Engine]:
-    """The shipped actions over a CRM with queries and quotes."""
-    engine = sa.create_engine(crm_url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        for table, column in (("queries", "escalation_level INTEGER"), ("quotes", "status TEXT")):
-            connection.execute(
-                sa.text(f"CREATE TABLE {table} (id BIGINT, tenant_id BIGINT, {column}, updated_at TIMESTAMP)")
-            )
-    yield engine
-    engine.dispose()
-
-
-def run(url: str, action: str, job: int = 1, **values: Scalar) -> object:
-    """Run one shipped action on row 5 of tenant 1."""
-    channel = CrmChannel(url, SqlFiles())
-    bound = {"subject_id": 5, "subject_text": "5", "tenant_id": 1, **values}
-    try:
-        return channel.send([WriteBack(job, 1, f"{job}.test", action, bound)])[0]
-    finally:
-        channel.close()
-
-
 def markers(post: CrmPost) -> list[str]:
     """What has been marked as done."""
     with post.engine.connect() as connection:
         return list(connection.scalars(sa.text("SELECT identity FROM automation_markers ORDER BY job_id")))
-
-
-def test_the_parameters_of_an_action_are_those_a_campaign_must_give(tmp_path: Path) -> None:
-    assert action_parameters(SqlFiles(), "set_query_escalation_level") == {"level"}
-    assert action_parameters(SqlFiles(), "set_quote_status") == {"status"}
-    (tmp_path / "actions").mkdir()
-    own = "-- x :y\nUPDATE t SET a = :a, b = '2026-01-01'::date WHERE k = :subject_text"
-    (tmp_path / "actions" / "own.sql").write_text(own)
-    assert action_parameters(SqlFiles(tmp_path), "own") == {"a"}
 
 
 def test_one_write_back_that_fails_takes_no_other_down(post: CrmPost) -> None:
@@ -114,42 +84,6 @@ def test_a_crm_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> None:
     assert "right-horse" not in answer.error
 
 
-@pytest.mark.parametrize(("before", "after"), [("NULL", 2), ("0", 2), ("2", 2), ("3", 3)])
-def test_an_escalation_level_is_raised_and_never_lowered(
-    shipped: sa.Engine, crm_url: str, before: str, after: int
-) -> None:
-    with shipped.begin() as connection:
-        connection.execute(sa.text(f"INSERT INTO queries VALUES (5, 1, {before}, NULL), (5, 2, 0, NULL)"))
-    assert run(crm_url, "set_query_escalation_level", level=2) == Sent()
-    with shipped.connect() as connection:
-        columns = "escalation_level, updated_at IS NOT NULL"
-        rows = connection.execute(sa.text(f"SELECT {columns} FROM queries ORDER BY tenant_id"))
-        assert [tuple(row) for row in rows] == [(after, str(after) != before), (0, False)]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [("sent", "expired"), ("viewed", "expired"), ("accepted", "accepted"), ("rejected", "rejected")],
-)
-def test_a_quote_expires_only_while_it_is_open(
-    shipped: sa.Engine, crm_url: str, before: str, after: str
-) -> None:
-    with shipped.begin() as connection:
-        connection.execute(sa.text(f"INSERT INTO quotes VALUES (5, 1, '{before}', NULL)"))
-    assert run(crm_url, "set_quote_status", status="expired") == Sent()
-    with shipped.connect() as connection:
-        assert connection.scalar(sa.text("SELECT status FROM quotes")) == after
-
-
-def test_hostile_values_are_only_ever_values(shipped: sa.Engine, crm_url: str) -> None:
-    with shipped.begin() as connection:
-        connection.execute(sa.text("INSERT INTO quotes VALUES (5, 1, 'sent', NULL)"))
-    hostile = "x'; DROP TABLE quotes; --"
-    assert run(crm_url, "set_quote_status", status=hostile) == Sent()
-    with shipped.connect() as connection:
-        assert connection.scalar(sa.text("SELECT status FROM quotes")) == hostile
-
-
 def test_the_registry_follows_the_settings(tmp_path: Path) -> None:
     embedded = build_channels(Settings(home=tmp_path))
     assert all(channel.repeatable for channel in embedded.values())
@@ -173,3 +107,48 @@ def test_the_registry_follows_the_settings(tmp_path: Path) -> None:
 )
 def test_write_backs_go_to_the_databases_we_can_mark(url: str, tmp_path: Path, *, writable: bool) -> None:
     assert ("crm" in build_channels(Settings(home=tmp_path, crm_url=url))) is writable
+
+
+def test_the_crm_is_asked_beforehand_whether_an_action_can_run(post: CrmPost) -> None:
+    assert post.channel.refusal("raise_level") is None
+    assert "no_such_table" in str(post.channel.refusal("wrong"))
+    assert post.level() == 0
+    with post.engine.connect() as connection:
+        assert not sa.inspect(connection).has_table("automation_markers")
+
+
+def test_a_role_that_may_only_read_is_told_so_beforehand(postgres_url: str, tmp_path: Path) -> None:
+    post = CrmPost(postgres_url, tmp_path / "sql")
+    post.channel.send([write_back(1)])
+    role = f"reader_{uuid.uuid4().hex[:8]}"
+    with post.engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD 'right-horse'"))
+        connection.execute(sa.text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
+    url = sa.make_url(postgres_url).set(username=role, password="right-horse")
+    reader = CrmChannel(url.render_as_string(hide_password=False), SqlFiles(tmp_path / "sql"))
+    try:
+        refusal = str(reader.refusal("raise_level"))
+        assert "permission denied" in refusal
+        assert "right-horse" not in refusal
+    finally:
+        reader.close()
+        post.channel.close()
+
+
+def test_a_crm_that_cannot_be_asked_refuses_nothing(tmp_path: Path) -> None:
+    assert CrmChannel(f"sqlite:///{tmp_path / 'nowhere.db'}", SqlFiles()).refusal("create_task") is None
+    assert not (tmp_path / "nowhere.db").exists()
+    away = CrmChannel("postgresql://someone:right-horse@127.0.0.1:1/crm", SqlFiles())
+    assert away.refusal("create_task") is None
+
+
+def test_every_shipped_action_can_run_on_the_demos_tables(crm_url: str) -> None:
+    engine = sa.create_engine(crm_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        for statement in schema(engine.dialect.name):
+            connection.execute(sa.text(statement))
+    channel = CrmChannel(crm_url, SqlFiles())
+    names = SqlFiles().names("actions")
+    assert {name: channel.refusal(name) for name in names} == dict.fromkeys(names)
+    channel.close()
+    engine.dispose()

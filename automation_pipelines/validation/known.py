@@ -1,0 +1,26 @@
+"""What campaign files may name in one installation. Checks nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from automation_pipelines.catalogue.actions import Action
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.types import Audience
+
+
+def _no_refusal(_action: str) -> None:
+    """Nobody was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What campaigns may name in this installation.
+
+    `channels` take hand-offs. `actions` are the write-backs; it is empty when the CRM cannot be written.
+    `refusal` asks the CRM itself why it would refuse an action; it is called for those that are used.
+    """
+
+    channels: frozenset[str]
+    actions: Mapping[str, Action]
+    audiences: Mapping[str, Audience] = field(default_factory=lambda: AUDIENCES)
+    refusal: Callable[[str], str | None] = _no_refusal
