@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from automation_pipelines.errors import MessageError
 from automation_pipelines.messages import Content, MessageTemplate, TemplateSource, undeclared
-from automation_pipelines.messages.filters import money
 from automation_pipelines.messages.mime import Mailbox, Sender, build_email, usable_address
 from automation_pipelines.model import Email
 
@@ -140,7 +139,11 @@ def test_undeclared_names_come_from_all_parts_and_layouts() -> None:
         "{% for row in rows %}{{ row.x }}{% endfor %}",
         base="<p>{{ tenant.website }}{% block body %}{{ replaced }}{% endblock %}</p>",
     )
-    assert undeclared(template) == {"amount", "currency", "recipient.name", "rows", "tenant.website"}
+    assert undeclared(template) == {
+        "subject": {"amount", "currency"},
+        "html": {"recipient.name", "tenant.website"},
+        "text": {"rows"},
+    }
 
 
 LAYOUT = (
@@ -199,9 +202,9 @@ def test_a_template_source_survives_json() -> None:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("{{ 123450|money('EUR') }}", "EUR 1,234.50"),
-        ("{{ (-5)|money('usd') }}", "USD -0.05"),
-        ("{{ 1500|money('JPY') }}", "JPY 1,500"),
+        ("{{ 123450|money('EUR') }}", "€1,234.50"),
+        ("{{ (-5)|money('usd') }}", "-US$0.05"),
+        ("{{ 1500|money('JPY') }}", "JP¥1,500"),
         ("{{ 1500|money('KWD') }}", "KWD 1.500"),
         ("{{ none|money('EUR') }}", ""),
         ("{{ '2026-03-14T18:30:00+00:00'|local_time }}", "15 March 2026, 00:15"),
@@ -216,7 +219,7 @@ def test_filters_write_money_and_local_times(expression: str, expected: str) -> 
 
 
 def test_money_keeps_every_minor_unit() -> None:
-    assert money(10**15 + 1, "EUR") == "EUR 10,000,000,000,000.01"
+    assert render(source(text=f"{{{{ {10**15 + 1}|money('EUR') }}}}")).text == "€10,000,000,000,000.01"
 
 
 # --- bytes

@@ -1,39 +1,23 @@
-"""Prepares template sources once, as text: merges layouts, inlines styles. Nothing is rendered here.
+"""Merges a template with its layouts, as text, before anything is compiled. Nothing is rendered here.
 
-Inheritance is resolved before compilation so that the styles of a layout reach the elements of its
-children. Jinja's own expressions travel through the HTML parser as placeholders that it leaves alone:
-comments between elements (legal even inside a table), plain words inside tags, comments and styles.
+Inheritance is resolved beforehand so that the styles of a layout reach the elements of its children,
+and so that a short message can take the content of a mail and leave the layout. A layout may exist in
+several languages: `base.fr.html` is what `base.html` is for a French part.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import css_inline
-
 from automation_pipelines.errors import MessageError
+from automation_pipelines.messages.locales import shortened
 
 _EXTENDS = re.compile(r"""\{%-?\s*extends\s+["']([^"']+)["']\s*-?%\}[ \t]*\n?""")
 _INCLUDE = re.compile(r"""\{%-?\s*include\s+["']([^"']+)["']\s*-?%\}[ \t]*\n?""")
 _BLOCK = re.compile(r"\{%(?P<open>-?)\s*(?:block\s+(?P<name>\w+)[\w\s]*?|endblock[\w\s]*?)(?P<close>-?)%\}")
 _SUPER = re.compile(r"\bsuper\s*\(")
 _NOTE = re.compile(r"\{#.*?#\}", re.DOTALL)
-
-_JINJA = r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"
-_EXPRESSION = re.compile(_JINJA, re.DOTALL)
-# Where a comment would be text or nonsense: comments, raw text elements, tags.
-_OPAQUE = rf"<!--.*?-->|<(?P<raw>style|title)\b.*?</(?P=raw)\s*>|<[a-zA-Z/!](?:{_JINJA}|[^>])*>"
-_PIECE = re.compile(rf"(?P<opaque>{_OPAQUE})|(?P<between>{_JINJA})", re.DOTALL)
-_RAW = re.compile(r"<(?:style|title)\b")
-_QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
-# Longest form first: a bare word in a tag comes back as an attribute with an empty value.
-_PLACEHOLDER = re.compile(r'<!--jinja(\d+)x-->|jinja(\d+)x=""|jinja(\d+)x')
-
-_INLINER = css_inline.CSSInliner(
-    keep_style_tags=True,  # media queries and dark mode cannot be inlined
-    remove_inlined_selectors=True,
-    load_remote_stylesheets=False,
-)
 
 
 class _Block(NamedTuple):
@@ -80,18 +64,31 @@ def _fill(source: str, overrides: Mapping[str, str]) -> str:
     return "".join([*parts, source[at:]])
 
 
-def _layout(name: str, layouts: Mapping[str, str]) -> str:
-    if name not in layouts:
-        msg = f"there is no layout '{name}', allowed: {', '.join(sorted(layouts)) or 'none'}"
-        raise MessageError(msg)
-    return layouts[name]
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """The layouts a template may use, for a part in the language `tag`."""
+
+    texts: Mapping[str, str]
+    tag: str = ""
+
+    def find(self, name: str) -> str:
+        """Return the layout of that name, in the part's language if there is one."""
+        lowered = {written.lower(): text for written, text in self.texts.items()}
+        stem, _, ending = name.lower().rpartition(".")
+        for tag in shortened(self.tag):
+            if f"{stem}.{tag}.{ending}" in lowered:
+                return lowered[f"{stem}.{tag}.{ending}"]
+        if name not in self.texts:
+            msg = f"there is no layout '{name}', allowed: {', '.join(sorted(self.texts)) or 'none'}"
+            raise MessageError(msg)
+        return self.texts[name]
 
 
-def _include(source: str, layouts: Mapping[str, str], depth: int = 0) -> str:
-    if depth > len(layouts):
+def _include(source: str, layouts: Layouts, depth: int = 0) -> str:
+    if depth > len(layouts.texts):
         msg = "layouts include each other in a circle"
         raise MessageError(msg)
-    return _INCLUDE.sub(lambda found: _include(_layout(found[1], layouts), layouts, depth + 1), source)
+    return _INCLUDE.sub(lambda found: _include(layouts.find(found[1]), layouts, depth + 1), source)
 
 
 def _refuse_outside(source: str) -> None:
@@ -104,45 +101,29 @@ def _refuse_outside(source: str) -> None:
         raise MessageError(msg)
 
 
-def merge_layouts(source: str, layouts: Mapping[str, str]) -> str:
-    """Resolve `extends`, `include` and blocks; `MessageError` for what cannot be resolved as text."""
+def merge_layouts(source: str, layouts: Layouts, only: str | None = None) -> str:
+    """Resolve `extends`, `include` and blocks; `MessageError` for what cannot be resolved as text.
+
+    With `only`, what a layout puts around that block is left out.
+    """
     overrides: dict[str, str] = {}
-    for _ in range(len(layouts) + 1):
+    for depth in range(len(layouts.texts) + 1):
         source = _include(source, layouts)
         if _SUPER.search(source):
             msg = "super() is not supported: repeat the layout's text in the block"
             raise MessageError(msg)
         parent = _EXTENDS.search(source)
         if parent is None:
-            return _fill(source, overrides)
+            return _fill(_within(source, only) if only and depth else source, overrides)
         _refuse_outside(source)
         for block in _every_block(source):
             overrides.setdefault(block.name, block.inner)
-        source = _layout(parent[1], layouts)
+        source = layouts.find(parent[1])
     msg = "layouts extend each other in a circle"
     raise MessageError(msg)
 
 
-def _refuse_loose(tag: str) -> None:
-    """Refuse a statement around attributes: the HTML parser puts them in an order of its own."""
-    if tag[1].isalpha() and not _RAW.match(tag) and "{%" in _QUOTED.sub("", tag):
-        msg = f"a statement between attributes: move it into an attribute's value in '{tag[:60]}'"
-        raise MessageError(msg)
-
-
-def inline_styles(html: str) -> str:
-    """Move the rules of `<style>` onto the elements, as mail clients need it; Jinja stays as it is."""
-    kept: list[str] = []
-
-    def word(expression: re.Match[str]) -> str:
-        kept.append(expression[0])
-        return f"jinja{len(kept) - 1}x"
-
-    def hide(piece: re.Match[str]) -> str:
-        if piece["opaque"] is not None:
-            _refuse_loose(piece["opaque"])
-            return _EXPRESSION.sub(word, piece["opaque"])
-        return f"<!--{word(piece)}-->"
-
-    inlined = _INLINER.inline(_PIECE.sub(hide, html))
-    return _PLACEHOLDER.sub(lambda found: kept[int(found[1] or found[2] or found[3])], inlined)
+def _within(source: str, name: str) -> str:
+    """Return the block `name` of a layout alone; all of a layout that has none of that name."""
+    block = next((block for block in _every_block(source) if block.name == name), None)
+    return source if block is None else f"{{% block {name} %}}{block.inner}{{% endblock %}}"

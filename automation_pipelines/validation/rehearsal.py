@@ -1,23 +1,31 @@
 """Renders a template before anybody gets it: with every value, and with every optional one missing.
 
-Says which variables a template may use. Nothing is sent and no customer is looked at.
+Says which variables a template may use, and lists all it lacks: of all parts, in all languages. Nothing
+is sent and no customer is looked at.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from automation_pipelines.catalogue.sources import TENANTS
+from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Audience, Column, Type
 from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import MessageError
-from automation_pipelines.messages import MessageTemplate, TemplateSource, undeclared
-from automation_pipelines.playbooks import PARTS
+from automation_pipelines.messages import NAMESPACES, NOTES, TemplateSource, file_of
+from automation_pipelines.messages.context import STANDING, Occasion, context
+from automation_pipelines.messages.trial import Rehearsed
 
-_RECIPIENT = {"name": "Ada Example", "first_name": "Ada", "email": "ada@mail.example.com"}
-_NOTHING: dict[str, Any] = dict.fromkeys(PARTS, "")
-_CAMPAIGN = {"id": "sample", "title": "A sample"}
+_RECIPIENT: Mapping[str, object] = {
+    "name": "Ada Example",
+    "first_name": "Ada",
+    "company_name": "Example & Sons",
+    "email": "ada@mail.example.com",
+    "locale": "en-GB",
+    "time_zone": "Europe/Paris",
+}
+_OWNER: Mapping[str, object] = {"name": "Grace Sample", "email": "grace@travel.example.com"}
 _TENANT: Mapping[str, object] = {
     "id": 1,
     "name": "Example Travel",
@@ -40,23 +48,59 @@ _SAMPLES: Mapping[Type, object] = {
     Type.DATE: "2026-05-31",
     Type.INSTANT: "2026-05-31T09:00:00Z",
 }
+_COUPON = "SAMPLE-2026"
+_ITEMS = 2
 
 
-def variables(audience: Audience) -> frozenset[str]:
+def variables(
+    audience: Audience, campaign: Campaign | None = None, step: Step | None = None
+) -> frozenset[str]:
     """Return every variable a template of this audience may use."""
+    row = sample(audience, campaign=campaign, step=step)
+    spaces = {space: row[space] for space in NAMESPACES if space in row}
     columns = {column.name for column in audience.columns}
-    spaces = (("recipient", _RECIPIENT), ("tenant", _TENANT), ("campaign", _CAMPAIGN))
-    return frozenset(columns | {f"{space}.{name}" for space, names in spaces for name in names})
-
-
-def sample(audience: Audience, *, missing: bool = False) -> dict[str, Any]:
-    """Return one job's variables as delivery would pass them; with `missing`, all optional ones null."""
-    columns = {column.name: _value(column, missing=missing) for column in audience.columns}
-    tenant = {
-        name: None if missing and not TENANTS.column(name).required else _TENANT[name] for name in _TENANT
+    spaced = {f"{space}.{name}" for space, names in spaces.items() for name in names}
+    return frozenset(columns | spaced | STANDING.keys() | (row.keys() & {"coupon", "items"})) | {
+        f"message.{name}" for name in ("locale", "direction")
     }
+
+
+def sample(
+    audience: Audience,
+    *,
+    missing: bool = False,
+    campaign: Campaign | None = None,
+    step: Step | None = None,
+    channel: str = "email",
+) -> dict[str, Any]:
+    """Return one job's variables as delivery would pass them; with `missing`, all optional ones null."""
+    occasion = Occasion(campaign or _campaign(audience.name), step, channel)
+    tenant = {
+        name: None if missing and not SOURCES["tenants"].column(name).required else _TENANT[name]
+        for name in _TENANT
+    }
+    return context(row(audience, occasion.campaign, missing=missing), occasion, tenant)
+
+
+def row(audience: Audience, campaign: Campaign, *, missing: bool = False) -> dict[str, Any]:
+    """Return what planning would put into a job of this audience."""
+    columns = {column.name: _value(column, missing=missing) for column in audience.columns}
     recipient = {**dict.fromkeys(_RECIPIENT), "email": _RECIPIENT["email"]} if missing else _RECIPIENT
-    return {**columns, "recipient": recipient, "tenant": tenant, "campaign": _CAMPAIGN}
+    more: dict[str, Any] = {"recipient": recipient}
+    if campaign.sender == "owner":
+        more["owner"] = dict.fromkeys(_OWNER) if missing else _OWNER
+    if campaign.coupons is not None:
+        more["coupon"] = _COUPON
+    if campaign.digest:
+        more["items"] = [columns] * _ITEMS
+    return {**columns, **more}
+
+
+def _campaign(audience: str) -> Campaign:
+    step = {"id": "sample", "channel": "email", "template": "sample"}
+    return Campaign.model_validate(
+        {"id": "sample", "title": "A sample", "audience": audience, "steps": [step]}
+    )
 
 
 def _value(column: Column, *, missing: bool) -> object:
@@ -66,29 +110,58 @@ def _value(column: Column, *, missing: bool) -> object:
     return column.values[0] if column.values else known.get(column.name, _SAMPLES[column.type])
 
 
-def rehearse(home: Path, source: TemplateSource, audience: Audience) -> Iterator[str]:
+def rehearse(
+    home: Path,
+    source: TemplateSource,
+    audience: Audience,
+    campaign: Campaign | None = None,
+    step: Step | None = None,
+) -> Iterator[str]:
     """Say what is wrong with a template for this audience; nothing when it renders."""
     try:
-        strange = list(_strange(home, source, variables(audience)))
-        yield from strange
-        if strange:
-            return
-        template = MessageTemplate(source)
+        rehearsed = Rehearsed(source)
+        strange = _strange(rehearsed, variables(audience, campaign, step))
+        yield from (f"template {home / file}: {what}" for (file, _), what in strange.items())
+        told = {name for _, name in strange}
+        for missing in (False, True):
+            filled = sample(audience, missing=missing, campaign=campaign, step=step)
+            spoken = [_in_language(filled, tag) for tag in (source.locale, *source.locales)]
+            problems = _lacking(rehearsed, spoken, step, told)
+            when = " when all optional values are missing" if missing else ""
+            yield from (f"template {home} fails{when}: {what}" for what in problems)
+            if problems:
+                return
     except MessageError as error:
         yield f"template {home}: {error}"
-        return
-    for missing in (False, True):
-        when = " when all optional values are missing" if missing else ""
-        try:
-            template.render(sample(audience, missing=missing))
-        except MessageError as error:
-            yield f"template {home} fails{when}: {error}"
-            return
 
 
-def _strange(home: Path, source: TemplateSource, allowed: Iterable[str]) -> Iterator[str]:
-    allowed = frozenset(allowed)
-    for part, file in PARTS.items():
-        alone = replace(source, **{**_NOTHING, part: getattr(source, part)})
-        for name in sorted(undeclared(alone) - allowed):
-            yield f"template {home / file}: {unknown('variable', name, allowed)}"
+def _strange(rehearsed: Rehearsed, allowed: Collection[str]) -> dict[tuple[str, str], str]:
+    """Find unknown variables by file and name."""
+    found = {}
+    for label, names in rehearsed.needed.items():
+        part, _, tag = label.partition(".")
+        for name in sorted(names - frozenset(allowed)):
+            found[file_of(part, tag), name] = unknown("variable", name, allowed)
+    return found
+
+
+def _lacking(
+    rehearsed: Rehearsed, rows: Iterable[Mapping[str, Any]], step: Step | None, told: Collection[str]
+) -> list[str]:
+    """Try a template out; say what it lacks that is not told yet, and what else is wrong."""
+    found: dict[str, None] = {}
+    for filled in rows:
+        tried = rehearsed.try_out(filled, channels_of(step), step.subject if step else None)
+        lacks = [f"there is no '{name}'" for name in tried.missing if name not in told]
+        found |= dict.fromkeys([*lacks, *tried.problems])
+    return list(found)
+
+
+def _in_language(filled: Mapping[str, Any], tag: str) -> dict[str, Any]:
+    return {**filled, **{who: {**filled[who], "locale": tag} for who in ("recipient", "tenant")}}
+
+
+def channels_of(step: Step | None) -> tuple[str, ...]:
+    """Return the channels a step may take that carry what a template says."""
+    ways = step.ways if step else ("email",)
+    return tuple(way for way in ways if way == "email" or way in NOTES)

@@ -1,0 +1,116 @@
+"""The variables of a message: the ONE place where they are put together.
+
+Trying a template out, previewing it and delivering it all come here, so that what was looked at is what
+is sent. What a planned job carries (the audience's columns, recipient, owner, coupon, items) is
+`planning`'s; the tenant's row is as the latest tick saw it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.catalogue.audiences import AUDIENCES
+
+RECIPIENT = ("name", "first_name", "email", "company_name", "locale", "time_zone")
+"""What is known of whom a message goes to; null where it is not."""
+GROUPS = ("account", "contact", "engagement", "goals")
+"""Groups of columns a template finds by name: `account.health_score`."""
+STANDING = {"customer_name": "name", "first_name": "first_name", "company_name": "company_name"}
+"""Names every template may use: where the audience has no such column, the recipient's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """What a tenant's messages look like where the tenant does not say: the product's own."""
+
+    brand_color: str | None = None
+    logo_url: str | None = None
+    website: str | None = None
+    postal_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a message is part of; `variant` is the recipient's arm of an experiment."""
+
+    campaign: Campaign
+    step: Step | None = None
+    channel: str = "email"
+    variant: str | None = None
+
+    @property
+    def custom(self) -> dict[str, Any]:
+        """The variables the campaign file declares; a step's own come first."""
+        return {**self.campaign.variables, **(self.step.variables if self.step else {})}
+
+
+def context(
+    variables: Mapping[str, Any],
+    occasion: Occasion,
+    tenant: Mapping[str, Any],
+    *,
+    address: str | None = None,
+    branding: Branding | None = None,
+) -> dict[str, Any]:
+    """Make what a template is rendered with, of what a job carries and whose it is.
+
+    `address` is the recipient's, which a ledger keeps apart from the variables.
+    """
+    recipient = {**dict.fromkeys(RECIPIENT), "email": address, **variables.get("recipient", {})}
+    whose = _branded(tenant, branding or Branding())
+    return {
+        **{name: recipient.get(theirs) for name, theirs in STANDING.items()},
+        **variables,
+        **_grouped(variables, occasion.campaign.audience),
+        "recipient": recipient,
+        "tenant": whose,
+        "campaign": {"id": occasion.campaign.id, "title": occasion.campaign.title},
+        "custom": {**occasion.custom, **variables.get("custom", {})},
+        "message": {"channel": occasion.channel, "utm": utm(occasion, whose)},
+    }
+
+
+def _branded(tenant: Mapping[str, Any], branding: Branding) -> dict[str, Any]:
+    theirs = {name: value for name, value in tenant.items() if value is not None}
+    return {**tenant, **asdict(branding), **theirs}
+
+
+@cache
+def grouped_names(audience: str) -> Mapping[str, tuple[str, str]]:
+    """Return which columns of an audience a template finds in a group: column → (group, name)."""
+    columns = AUDIENCES[audience].columns if audience in AUDIENCES else ()
+    paths = {column.name: column.variable.partition(".") for column in columns if column.variable}
+    return {column: (group, name) for column, (group, _, name) in paths.items() if name}
+
+
+def _grouped(variables: Mapping[str, Any], audience: str) -> dict[str, dict[str, Any]]:
+    groups = {group: dict(variables.get(group) or {}) for group in GROUPS}
+    for column, (group, name) in grouped_names(audience).items():
+        if column in variables:
+            groups.setdefault(group, {}).setdefault(name, variables[column])
+    return groups
+
+
+def utm(occasion: Occasion, tenant: Mapping[str, Any]) -> dict[str, str | None] | None:
+    """Return the parameters of the message's links, defaults applied; `None` where none are declared."""
+    declared = occasion.campaign.utm
+    if declared is None:
+        return None
+    part = occasion.variant or (occasion.step.id.partition("/")[0] if occasion.step else None)
+    return {
+        "source": declared.source or slug(str(tenant.get("name") or "")) or f"tenant-{tenant.get('id')}",
+        "medium": declared.medium or occasion.channel,
+        "campaign": declared.campaign or occasion.campaign.id,
+        "content": declared.content or part,
+        "term": declared.term,
+    }
+
+
+def slug(name: str) -> str:
+    """`Harbour & Pine Travel` → `harbour-pine-travel`; empty where nothing is left in ASCII."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
