@@ -8,16 +8,19 @@ other half of the record: it holds what was settled, and restores rows that a cr
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import polars as pl
 
 from automation_pipelines.catalogue.types import Column, Type
+from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger import plans, suppressions
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.planning import Plan
+from automation_pipelines.planning.rows import SEEN
 
 DATASET = "decisions"
 LOOKS = "decisions_reconstructed"
@@ -40,7 +43,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("expires_at", Type.INSTANT, "After this it is not sent; null: never too late."),
     Column("reason", Type.TEXT, "planned, or why not.", values=tuple(str(reason) for reason in Reason)),
     Column("held_by", Type.TEXT, "The open reason before this one; what a stale moment had waited for."),
-    Column("values", Type.TEXT, "JSON object: what each gate saw."),
+    *SEEN,
     Column("run_id", Type.TEXT, "The run that decided."),
     Column("mode", Type.TEXT, "live, manual, test, or reconstructed (a look at a past day, not the record)."),
     Column("as_of", Type.INSTANT, "The logical time of that run."),
@@ -94,7 +97,7 @@ class LedgerRecord:
         if not paths:
             return wanted.clear().with_columns(pl.lit(None, pl.String).alias("reason"))
         open_rows = (
-            pl.scan_parquet(paths, hive_partitioning=False)
+            _scan(paths)
             .filter(pl.col("reason").is_in(_OPEN), pl.col("mode") == self.mode)
             .select(*KEY, "reason", "as_of")
             .collect()
@@ -126,7 +129,8 @@ def _append(files: FileStore, rows: pl.DataFrame, *, run_id: str, mode: str, as_
     for day, part in _by_day(stamped):
         # A run that is repeated has said something already: before a crash, or restored after it.
         said = [pl.read_parquet(path) for path in files.paths(DATASET, [day]) if path.stem == run_id]
-        whole = pl.concat([*said, part]).unique((*KEY, "reason"), keep="first", maintain_order=True)
+        whole = pl.concat([*said, part], how="diagonal_relaxed").select(part.columns)
+        whole = whole.unique((*KEY, "reason"), keep="first", maintain_order=True)
         files.publish(DATASET, whole, day=day, run=run_id)
     return len(stamped)
 
@@ -152,7 +156,8 @@ def restore(database: Database, files: FileStore) -> int:
         rows = plans.jobs_of_tick(database, tick.tick_id)
         settled = rows.with_columns(
             pl.coalesce("reason", pl.lit(str(Reason.PLANNED))).alias("reason"),
-            pl.lit('{"restored_from":"ledger"}').alias("values"),
+            # What the gates saw went with the files.
+            *(pl.lit(None, FRAME_TYPES[column.type]).alias(column.name) for column in SEEN),
         )
         _append(files, settled, run_id=tick.run_id, mode=tick.mode, as_of=tick.as_of)
         plans.mark_published(database, tick.tick_id)
@@ -166,9 +171,17 @@ def of_subject(
     paths = files.paths(DATASET)
     if not paths:
         return pl.DataFrame(schema={column.name: pl.String for column in COLUMNS})
-    rows = pl.scan_parquet(paths, hive_partitioning=False).filter(pl.col("subject_text") == subject)
+    rows = _scan(paths).filter(pl.col("subject_text") == subject)
     if campaign is not None:
         rows = rows.filter(pl.col("campaign") == campaign)
     if tenant_id is not None:
         rows = rows.filter(pl.col("tenant_id") == tenant_id)
     return rows.sort("due_at", "as_of").collect()
+
+
+def _scan(paths: list[Path]) -> pl.LazyFrame:
+    """Rows of any version of this system: what older ones did not record is null."""
+    schema = {column.name: FRAME_TYPES[column.type] for column in COLUMNS}
+    return pl.scan_parquet(
+        paths, schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
+    )

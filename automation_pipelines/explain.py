@@ -4,7 +4,6 @@ Reads the record of decisions and the ledger. Whom a campaign's conditions leave
 for them `standing` looks at the CRM as it is now.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,12 +16,12 @@ from automation_pipelines import decisions
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.conditions import Condition, compile_condition
 from automation_pipelines.engine import open_engine
-from automation_pipelines.extraction import extract
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.selection import Need, demands, empty, select
+from automation_pipelines.tick import read_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def standing(installation: Installation, *, subject: str, campaign: str, now: da
     condition = spec.conditions or Condition(all_of=())
     holds = compile_condition(condition, {column.name: column.type for column in columns})
     shown = ", ".join(f'"{column.name}"' for column in columns if not column.personal)
-    frames = extract(installation.crm, installation.sqlfiles, demands([need]))
+    frames = read_frames(installation, demands([need]))
     with open_engine() as engine:
         engine.add(**{name: frames.get(name, empty(name)) for name in SOURCES})
         leap_day = installation.settings.leap_day
@@ -121,32 +120,33 @@ def _job(installation: Installation, decision: dict[str, Any]) -> dict[str, Any]
 
 
 def _gates(decision: dict[str, Any]) -> Iterator[Gate]:
-    values = json.loads(decision["values"])
-    if "judged_at" not in values:
+    if decision["judged_at"] is None:
         yield Gate(
             decision["reason"], None, "restored from the ledger after a crash; the gates' values were lost"
         )
         return
     decided = decision["reason"]
     open_ = True
-    for reason, saw in _seen(decision, values):
+    for reason, saw in _seen(decision):
         stopped = open_ and reason == decided
         yield Gate(reason, None if not open_ else not stopped, saw)
         open_ = open_ and not stopped
 
 
-def _seen(decision: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _seen(decision: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The gates this version asks, in their order, with what each saw."""
-    expires = decision["expires_at"]
-    until = f"{expires:%Y-%m-%d %H:%M} UTC" if expires else "never"
-    yield Reason.STALE, f"judged at {values['judged_at']}, expires {until}"
-    state = "paused" if values["paused"] else "running"
-    validity = "within" if values["valid"] else "outside"
-    tenant = "active" if values["tenant_active"] else "switched off"
+    judged, expires = _when(decision["judged_at"]), _when(decision["expires_at"])
+    yield Reason.STALE, f"judged at {judged}, expires {expires or 'never'}"
+    state = "paused" if decision["paused"] else "running"
+    validity = "within" if decision["valid"] else "outside"
+    tenant = "active" if decision["tenant_active"] else "switched off"
     yield Reason.INACTIVE, f"campaign {state} and {validity} its validity, tenant {tenant}"
-    yield Reason.CONDITION, f"the step's condition {'holds' if values['when_holds'] else 'does not hold'}"
-    yield Reason.NO_RECIPIENT, f"address {values['address']}"
-    opted = "opted out of marketing" if values["opted_out"] else "no opt-out"
-    yield Reason.SUPPRESSED, f"{opted}; suppression: {values.get('suppressed_by') or 'none'}"
-    yield Reason.DUPLICATE, f"planned before within repeat_after: {values.get('repeats') or 'no'}"
-    yield Reason.SUPERSEDED, f"latest step passed by then: {values.get('last_passed') or 'none'}"
+    yield Reason.CONDITION, f"the step's condition {'holds' if decision['when_holds'] else 'does not hold'}"
+    yield Reason.NO_RECIPIENT, f"address {decision['reach']}"
+    yield Reason.SUPPRESSED, f"suppressed by: {decision['suppressed_by'] or 'nothing'}"
+    yield Reason.DUPLICATE, f"planned before within repeat_after: {_when(decision['planned_before']) or 'no'}"
+    yield Reason.SUPERSEDED, f"latest step passed by then: {_when(decision['last_passed']) or 'none'}"
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""

@@ -14,59 +14,29 @@ import polars as pl
 from automation_pipelines import calendar
 from automation_pipelines.campaign import Window
 from automation_pipelines.catalogue.sources import SOURCES
-from automation_pipelines.catalogue.types import Type
-from automation_pipelines.engine import FRAME_TYPES, Engine
+from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.rows import DECISIONS, typed
 from automation_pipelines.planning.steps import candidates, scope_frame, small_tables
 from automation_pipelines.planning.variables import with_variables
 from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
 _DAY = timedelta(days=1)
-_INSTANT = FRAME_TYPES[Type.INSTANT]
 
 SLICE = 200_000
 """How many candidates are decided at once: enough for the engine to be quick, few enough to fit."""
-
-
-_DECISIONS = pl.Schema(
-    {
-        "occurrence": pl.Int64(),
-        "tenant_id": pl.Int64(),
-        "campaign_id": pl.Int64(),
-        "campaign": pl.String(),
-        "step_id": pl.Int64(),
-        "step": pl.String(),
-        "subject_id": pl.Int64(),
-        "subject_text": pl.String(),
-        "recipient_id": pl.Int64(),
-        "channel": pl.String(),
-        "purpose": pl.String(),
-        "campaign_version": pl.Int64(),
-        "variant": pl.String(),
-        "priority": pl.Int64(),
-        "due_at": _INSTANT,
-        "expires_at": _INSTANT,
-        "customer_id": pl.Int64(),
-        "address": pl.String(),
-        "address_hash": pl.String(),
-        "variables": pl.String(),
-        "reason": pl.String(),
-        "held_by": pl.String(),
-        "values": pl.String(),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The decisions of one clock.
 
-    `rows` has one decision per moment, in the columns of `_DECISIONS`. `scope` counts each campaign's
+    `rows` has one decision per moment, in the columns of `DECISIONS`. `scope` counts each campaign's
     audience rows, before (`selected`) and after (`belonging`) its conditions.
     """
 
@@ -112,7 +82,7 @@ def plan(
     known = engine.names()
     present = [a for a in campaigns if audience_table(a.spec.audience) in known]
     if not present:
-        return Plan(clock, pl.DataFrame(schema=_DECISIONS), scope_frame([]))
+        return Plan(clock, pl.DataFrame(schema=DECISIONS), scope_frame([]))
     engine.add(**small_tables(present, numbers, clock))
     scope = candidates(engine, files, present, numbers)
     engine.add(
@@ -123,11 +93,9 @@ def plan(
     planner = _Planner(engine, files, present, record, clock)
     slices = -(-engine.count("everybody") // SLICE)
     rows = pl.concat(planner.decide_slice(place, slices) for place in range(slices or 1))
-    return Plan(clock, _typed(with_variables(engine, rows)), scope)
-
-
-def _typed(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in _DECISIONS.items())
+    # Each slice numbers its own; from here on they are one.
+    rows = rows.with_columns(moment_id=pl.int_range(pl.len(), dtype=pl.Int64))
+    return Plan(clock, typed(with_variables(engine, rows)), scope)
 
 
 def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:

@@ -119,26 +119,22 @@ SELECT
         'planned'
     ) AS reason,
     o.reason AS held_by,
-    CAST(to_json(struct_pack(
-        anchor := coalesce(CAST(r.anchor_on AS VARCHAR), CAST(r.anchor_at AS VARCHAR)),
-        nominal_at := CAST(r.nominal_at AS VARCHAR),
-        zone := r.zone,
-        judged_at := CAST(r.judged_at AS VARCHAR),
-        paused := r.paused,
-        valid := coalesce(r.due_at >= r.valid_from, true) AND coalesce(r.due_at <= r.valid_until, true),
-        tenant_active := r.tenant_active,
-        when_holds := r.when_holds,
-        address := CASE
-            WHEN r.action THEN 'not needed'
-            WHEN r.address IS NOT NULL THEN 'usable'
-            WHEN coalesce(trim(r.raw_address), '') = '' THEN 'missing'
-            ELSE 'unusable'
-        END,
-        opted_out := r.opted_out,
-        suppressed_by := r.suppressed_by,
-        repeats := CAST(r.repeats AS VARCHAR),
-        last_passed := CAST(r.last_passed AS VARCHAR)
-    )) AS VARCHAR) AS "values"
+    r.nominal_at,
+    r.zone,
+    r.judged_at,
+    r.paused,
+    coalesce(r.due_at >= r.valid_from, true) AND coalesce(r.due_at <= r.valid_until, true) AS valid,
+    r.tenant_active,
+    r.when_holds,
+    CASE
+        WHEN r.action THEN 'not needed'
+        WHEN r.address IS NOT NULL THEN 'usable'
+        WHEN coalesce(trim(r.raw_address), '') = '' THEN 'missing'
+        ELSE 'unusable'
+    END AS reach,
+    coalesce(r.suppressed_by, CASE WHEN r.opted_out THEN 'opt_out' END) AS suppressed_by,
+    r.repeats AS planned_before,
+    r.last_passed
 FROM ranked AS r
 INNER JOIN steps AS s ON r.place = s.place
 LEFT JOIN held AS o
