@@ -13,14 +13,13 @@ import polars as pl
 from automation_pipelines.decisions import LedgerRecord
 from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import RefusedError
-from automation_pipelines.extraction import extract
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import Reason
 from automation_pipelines.planning import Clock, Plan, Record, needs
 from automation_pipelines.selection import Need, Range, demands, merge
-from automation_pipelines.tick import Frames, Work, decide, find_work, select_audiences
+from automation_pipelines.tick import Frames, Work, decide, find_work, read_frames, select_audiences
 
 
 @dataclass
@@ -76,7 +75,7 @@ def preview(
     record = Simulated(LedgerRecord(installation.database, installation.files, writes=False))
     first = find_work(installation, since, [_started(installation, name, since) for name in drafts])
     clocks = list(ticks_from(first.clock, until))
-    frames = extract(installation.crm, installation.sqlfiles, demands(all_needs(first, clocks)))
+    frames = read_frames(installation, demands(all_needs(first, clocks)))
     record.plans.extend(imagine(installation, first, clocks, frames, record))
     rows = pl.concat([plan.rows for plan in record.plans])
     newest = rows.unique(KEY, keep="last", maintain_order=True)

@@ -95,7 +95,7 @@ def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap
     columns = ", ".join(f'"{name}"' for name in wanted)
     table = audience_table(entry.name)
     statement = f"SELECT row_number() OVER () AS row_id, {columns} FROM ({file.text})"
-    _keep(engine, f"audience {entry.name}", file, table, statement, as_of)
+    _keep(engine, table, file, statement, as_of)
     return table, engine.count(table)
 
 
@@ -103,15 +103,15 @@ def _know(engine: Engine, files: SqlFiles, fact: str, as_of: datetime) -> None:
     """Make the table of `sql/facts/<fact>.sql`, once for all audiences that join it."""
     if fact not in engine.names():
         file = files.find("facts", fact)
-        _keep(engine, f"facts {fact}", file, fact, file.text, as_of)
+        _keep(engine, fact, file, file.text, as_of)
 
 
-def _keep(engine: Engine, what: str, file: SqlFile, table: str, statement: str, as_of: datetime) -> None:
+def _keep(engine: Engine, table: str, file: SqlFile, statement: str, as_of: datetime) -> None:
     parameters = {"as_of": as_of} if "$as_of" in file.text else {}
     try:
         engine.keep(table, statement, parameters)
     except Exception as error:
-        msg = f"{what} ({file.path}) cannot be selected: {error}"
+        msg = f"{table.replace('_', ' ', 1)} ({file.path}) cannot be selected: {error}"
         raise ConfigurationError(msg) from error
 
 

@@ -10,9 +10,10 @@ from datetime import datetime
 import polars as pl
 
 from automation_pipelines import decisions
+from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
-from automation_pipelines.extraction import Demand, extract
+from automation_pipelines.extraction import Demand, collect, track
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
@@ -50,17 +51,25 @@ def find_work(installation: Installation, as_of: datetime, also: Sequence[Active
     clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
     campaigns = (*installation.campaigns.running(), *also)
     # The tenants are read first, being few: their settings narrow what else must be read.
-    tenants = _read(installation, [whole("tenants")])["tenants"] if campaigns else empty("tenants")
+    tenants = read_frames(installation, [whole("tenants")])["tenants"] if campaigns else empty("tenants")
     return Work(clock, campaigns, tuple(needs(campaigns, clock, tenants)), tenants)
 
 
 def read_sources(installation: Installation, work: Work) -> Frames:
     """The frames of the sources that the work needs."""
-    return _read(installation, demands(work.needs))
+    return read_frames(installation, demands(work.needs))
 
 
-def _read(installation: Installation, wanted: Sequence[Demand]) -> Frames:
-    return extract(installation.crm, installation.sqlfiles, wanted)
+def read_frames(installation: Installation, wanted: Sequence[Demand]) -> Frames:
+    """The frames of what is demanded, from the CRM and the ledger alike."""
+    return collect(installation.crm, installation.sqlfiles, installation.database, wanted)
+
+
+def track_changes(installation: Installation, work: Work) -> int:
+    """Record how the columns changed that started campaigns watch. Only what may release does this."""
+    audiences = [AUDIENCES[campaign.spec.audience] for campaign in work.campaigns]
+    crm, files, database = installation.crm, installation.sqlfiles, installation.database
+    return track(crm, files, database, audiences, as_of=work.clock.as_of)
 
 
 def select_audiences(
@@ -123,6 +132,8 @@ def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: 
     are as one after the other.
     """
     work = find_work(installation, as_of)
+    if mode == "live":
+        track_changes(installation, work)
     frames = read_sources(installation, work) if work.needs else {}
     with open_engine() as engine:
         select_audiences(installation, engine, frames, work)

@@ -10,8 +10,8 @@ import yaml
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import open_engine
-from automation_pipelines.extraction import extract
 from automation_pipelines.selection import Need, demands, merge, select
+from automation_pipelines.tick import read_frames
 from tests.world import World, at
 
 CASES = Path(__file__).parent / "cases" / "audiences"
@@ -50,7 +50,7 @@ def test_the_audience_returns_what_its_case_expects(
     ranges = merge((_moment(lo), _moment(hi)) for lo, hi in case["ranges"])
     need = Need(audience, ranges)
     installation = world.installation
-    frames = extract(installation.crm, installation.sqlfiles, demands([need]))
+    frames = read_frames(installation, demands([need]))
     with open_engine() as engine:
         engine.add(**frames)
         table, _ = select(

@@ -1,8 +1,11 @@
 """The vocabulary in which catalogue entries are written. No entries, no SQL, no I/O."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+Range = tuple[datetime | None, datetime | None]
+"""Instants from one to another, both included; `None` is open."""
 
 
 class Type(StrEnum):
@@ -98,6 +101,13 @@ class InRange:
     column: str
     before: timedelta = timedelta(0)
     onwards: bool = False
+
+    def reach(self, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+        """The ranges of the column's values where anchors have these; none at all restrict nothing."""
+        if not self.onwards:
+            return tuple((lo and lo - self.before, hi) for lo, hi in ranges)
+        starts = [lo for lo, _ in ranges if lo is not None]
+        return ((min(starts) - self.before, None),) if starts and len(starts) == len(ranges) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
-from automation_pipelines.catalogue.types import InRange, Predicate
-
-Range = tuple[datetime | None, datetime | None]
+from automation_pipelines.catalogue.types import Predicate, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +12,6 @@ class Keys:
 
     column: str
     values: frozenset[int]
-
-
-def reached(predicate: InRange, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
-    """The ranges of values of the column that a predicate asks for where anchors have these ranges."""
-    if not predicate.onwards:
-        return tuple((lo and lo - predicate.before, hi) for lo, hi in ranges)
-    starts = [lo for lo, _ in ranges if lo is not None]
-    return ((min(starts) - predicate.before, None),) if starts and len(starts) == len(ranges) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any, assert_never
 
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Predicate, Source, Type
-from automation_pipelines.extraction.demands import Demand, Keys, Range, Selection, reached
+from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Predicate, Range, Source, Type
+from automation_pipelines.extraction.demands import Demand, Keys, Selection
 from automation_pipelines.sqlfiles import SqlFile
 
 _DAY = timedelta(days=1)
@@ -128,11 +128,12 @@ def _condition(
             text = sa.cast(column, sa.Text) if form is Form.OPAQUE else column
             return text.in_(values)
         case InRange():
-            return _any(_in_range(column, form, lo, hi) for lo, hi in reached(predicate, ranges))
+            return _any(_in_range(column, form, lo, hi) for lo, hi in predicate.reach(ranges))
         case OnMonthDay():
             return _on_month_days(column, form, ranges)
         case Keys(values=keys):
-            hashed = predicate.column in origin.text_ids
+            # Of a text only a hash is known elsewhere, and no CRM can be asked for that.
+            hashed = predicate.column in origin.text_ids and bool(keys)
             return sa.true() if hashed else _among_keys(column, form, sorted(keys))
         case _:
             assert_never(predicate)

@@ -311,6 +311,15 @@ tracked_values = sa.Table(
     sa.Column("value", sa.Text, nullable=True),
     sa.Column("seen_at", UtcDateTime, nullable=False),
 )
+# How far each of them was read, so that the next reading sees only what was written since.
+tracked_columns = sa.Table(
+    "tracked_columns",
+    metadata,
+    sa.Column("source", sa.String(40), primary_key=True),
+    sa.Column("column", sa.String(40), primary_key=True),
+    sa.Column("read_to", UtcDateTime, nullable=True),  # the greatest watermark read, the CRM's own time
+    sa.Column("read_whole_at", UtcDateTime, nullable=False),
+)
 changes = sa.Table(
     "changes",
     metadata,

@@ -36,6 +36,7 @@ from automation_pipelines.tick import (
     plan_and_commit,
     read_sources,
     select_audiences,
+    track_changes,
 )
 
 SINGLE_RUN = dg.BackfillPolicy.single_run()
@@ -58,7 +59,9 @@ def _sources() -> dg.AssetsDefinition:
         installation.database.require_current()
         frames: Frames = {}
         with broken_contracts(installation) as broken:
-            _, work = begin(context, automation, release, whole=True)
+            scope, work = begin(context, automation, release, whole=True)
+            if scope.refusal is None:
+                track_changes(installation, work)
             frames = read_sources(installation, work) if work.needs else {}
         if broken.report is not None:
             yield from broken.results()

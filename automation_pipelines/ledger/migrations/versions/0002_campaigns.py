@@ -142,6 +142,14 @@ def _new_tables() -> None:
     )
     op.create_index("ix_past_sends_sent", "past_sends", ["sent_at"], unique=False)
     op.create_table(
+        "tracked_columns",
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("column", sa.String(length=40), nullable=False),
+        sa.Column("read_to", UtcDateTime(), nullable=True),
+        sa.Column("read_whole_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "column", name=op.f("pk_tracked_columns")),
+    )
+    op.create_table(
         "tracked_values",
         sa.Column("source", sa.String(length=40), nullable=False),
         sa.Column("row_id", sa.BigInteger(), autoincrement=False, nullable=False),
