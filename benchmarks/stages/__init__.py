@@ -1,10 +1,11 @@
 """The stages in the order of the pipeline. One file each: ours first, then what one could do instead."""
 
-from benchmarks.stages import audiences, claims, extract, ledger, planning, rendering, smtp, tick
+from benchmarks.stages import audiences, claims, extract, ledger, planning, rendering, rules, smtp, tick
 
 STAGES = (
     *extract.STAGES,
     *audiences.STAGES,
+    *rules.STAGES,
     *planning.STAGES,
     *ledger.STAGES,
     *claims.STAGES,
