@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
@@ -40,8 +41,51 @@ def _readable(value: SecretStr) -> SecretStr:
     return value
 
 
+def _known_zone(value: str | None) -> str | None:
+    if value not in (None, "tenant", "recipient"):
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            kind, advice = "zone", "write an IANA zone such as Europe/Paris, or tenant, or recipient"
+            raise PydanticCustomError(kind, advice) from None
+    return value
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_readable)]
+
+
+_Minutes = Annotated[int | None, Field(ge=1, le=525_600)]
+
+
+class TenantDefaults(BaseSettings):
+    """What the environment sets for all tenants; the variables have the names of the fields, in capitals.
+
+    The catalogue of tenant settings says which setting each of them is the default of.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    sla_escalation_level1_minutes: _Minutes = None
+    sla_escalation_level2_minutes: _Minutes = None
+    sla_escalation_level3_minutes: _Minutes = None
+    sla_escalation_level4_minutes: _Minutes = None
+    quote_followup_days: str | None = Field(
+        default=None,
+        pattern=r"^ *[1-9]\d{0,2} *(, *[1-9]\d{0,2} *){0,2}$",
+        description="Up to three, such as 3,7,14.",
+    )
+    birthday_email_hour: int | None = Field(default=None, ge=0, le=23)
+    birthday_email_timezone: Annotated[str | None, AfterValidator(_known_zone)] = None
+    quote_expiry_warning_hours: int | None = Field(default=None, ge=1, le=8784)
+    disable_auto_engagement: bool = Field(
+        default=False, description="True: silent customers are left alone, whatever a tenant says."
+    )
+
+    def value(self, variable: str) -> str | None:
+        """What the environment variable says, if it is set."""
+        found = getattr(self, variable.lower())
+        return None if found is None else str(found)
 
 
 class Settings(BaseSettings):
@@ -104,6 +148,9 @@ class Settings(BaseSettings):
     )
     lease_seconds: int = Field(default=300, ge=1, description="How long a claimed job stays claimed.")
     claim_batch: int = Field(default=500, ge=1, description="Jobs taken per claim.")
+    tenant_defaults: TenantDefaults = Field(
+        default_factory=TenantDefaults, description="What the environment says for all tenants."
+    )
 
     @property
     def crm(self) -> str:
