@@ -241,9 +241,9 @@ def test_templates_are_rehearsed(tmp_path: Path, file: str, text: str, expected:
 
 
 def test_a_template_without_all_its_parts_names_the_missing_file(tmp_path: Path) -> None:
-    files = {name: text for name, text in TEMPLATE.items() if not name.endswith("body.txt")}
+    files = {name: text for name, text in TEMPLATE.items() if not name.endswith("body.html")}
     (problem,) = problems(tmp_path, {"care.yaml": OWN, **files})
-    assert f"{tmp_path}/templates/own/body.txt cannot be read: No such file" in problem
+    assert f"{tmp_path}/templates/own fails: the template has no body.html" in problem
 
 
 def test_an_unknown_template_says_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automation_pipelines.campaign import Campaign, Span
+from automation_pipelines.campaign import Campaign, Span, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import TENANTS
 from automation_pipelines.catalogue.types import Anchor, Audience, Type
@@ -116,7 +116,7 @@ def _checks(
         yield ("audience",), unknown("audience", spec.audience, known.audiences)
     for placed in steps:
         yield from handoff_checks(placed, spec, known, audience)
-    yield from _template_checks(file.path, steps, audience, templates)
+    yield from _template_checks(file, steps, audience, templates)
 
 
 def _audience_checks(spec: Campaign, audience: Audience) -> Iterator[Problem]:
@@ -167,20 +167,29 @@ def _span_checks(span: Span, place: documents.Path, audience: Audience) -> Itera
 
 
 def _template_checks(
-    path: Path, steps: Sequence[Placed], audience: Audience | None, templates: dict[str, TemplateSource]
+    file: _File, steps: Sequence[Placed], audience: Audience | None, templates: dict[str, TemplateSource]
 ) -> Iterator[Problem]:
-    folders = template_folders(path)
-    for placed in steps:
-        name = placed.step.template
-        if name is None or name in templates:
+    folders = template_folders(file.path)
+    for place, step in (worded for placed in steps for worded in _wordings(placed)):
+        name = step.template
+        if name is None:
             continue
         try:
             home, source = find_template(name, folders)
         except ConfigurationError as error:
             names = template_names(folders)
             what = str(error) if name in names else f"{unknown('template', name, names)}; {error}"
-            yield placed.at("template"), what
+            yield place, what
             continue
         templates[name] = source
         if audience is not None:
-            yield from ((placed.at("template"), what) for what in rehearse(home, source, audience))
+            yield from ((place, what) for what in rehearse(home, source, audience, file.declared.spec, step))
+
+
+def _wordings(placed: Placed) -> Iterator[tuple[documents.Path, Step]]:
+    """Yield the step with what it says, and as each variant says it otherwise."""
+    yield placed.at("template"), placed.step
+    for arm, variant in placed.step.variants.items():
+        said = variant.model_dump(include={"template", "subject", "channel"}, exclude_none=True)
+        if said:
+            yield placed.at("variants", arm), placed.step.model_copy(update=said)
