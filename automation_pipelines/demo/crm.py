@@ -12,7 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines.catalogue.sources import CRM_SOURCES
-from automation_pipelines.demo import staff, success
+from automation_pipelines.demo import account_probes, staff
 from automation_pipelines.demo.history import block
 from automation_pipelines.demo.storage import BEGUN, finish, open_storage, schema
 from automation_pipelines.demo.world import World
@@ -34,7 +34,8 @@ def build_crm(url: str, *, as_of: datetime, customers: int = 5_000, seed: int = 
         for name, frame in _frames(as_of, customers, seed):
             storage.append(name, frame)
             rows[name] += frame.height
-        storage.run(f"INSERT INTO {BEGUN} VALUES ({int(as_of.timestamp())}, {customers}, {seed})")
+        begun = int(as_of.timestamp())
+        storage.run(f"INSERT INTO {BEGUN} VALUES ({begun}, {customers}, {seed}, {begun})")
         for statement in finish(storage.dialect):
             storage.run(statement)
     if sa.make_url(url).get_backend_name() == "sqlite":
@@ -54,7 +55,7 @@ def _frames(as_of: datetime, customers: int, seed: int) -> Iterator[tuple[str, p
     users = staff.users(seed, customers)
     yield "users", users
     world = World(seed, as_of, users)
-    yield from success.probes(world).items()
+    yield from account_probes.probes(world).items()
     offsets = dict.fromkeys(CRM_SOURCES, 0)
     for first in range(1, customers + 1, _BLOCK):
         for name, frame in block(world, first, min(first + _BLOCK - 1, customers), offsets).items():

@@ -17,8 +17,8 @@ _WORD = 1 << 32
 @overload
 def mix(value: int) -> int: ...
 @overload
-def mix(value: pl.Expr) -> pl.Expr: ...
-def mix(value: int | pl.Expr) -> int | pl.Expr:
+def mix(value: pl.Series) -> pl.Series: ...
+def mix(value: int | pl.Series) -> int | pl.Series:
     """Scramble 32 bits into 32 bits; every input bit changes about half of the output bits."""
     value = (value ^ (value // 65_536)) * 0x7FEB352D % _WORD
     value = (value ^ (value // 32_768)) * 0x846CA68B % _WORD
@@ -38,8 +38,13 @@ class Draws:
 
     def below(self, column: str, bound: int) -> pl.Expr:
         """Draw an integer in [0, bound) for each row."""
-        row = mix(pl.col(self.row).cast(pl.UInt64))
-        return (mix(row ^ pl.lit(self._key(column), pl.UInt64)) % bound).cast(pl.Int64)
+        key = self._key(column)
+
+        # Over whole series: as one expression each value would be written out 64 times for the optimizer.
+        def drawn(rows: pl.Series) -> pl.Series:
+            return (mix(mix(rows.cast(pl.UInt64)) ^ key) % bound).cast(pl.Int64)
+
+        return pl.col(self.row).map_batches(drawn, return_dtype=pl.Int64, is_elementwise=True)
 
     def between(self, column: str, lowest: int, highest: int) -> pl.Expr:
         """Draw an integer from `lowest` to `highest`, both included."""

@@ -225,6 +225,9 @@ def _email(draws: Draws) -> pl.Expr:
 
 def _summary(dealings: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Per customer: the first and last thing that happened, the last trip, what was paid."""
+    if not dealings:
+        columns = ("customer_id", "first", "last", "last_trip", "paid")
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.Int64))
     stamps = {
         "queries": "created_at",
         "quotes": "created_at",
@@ -232,13 +235,13 @@ def _summary(dealings: dict[str, pl.DataFrame]) -> pl.DataFrame:
         "payments": "paid_at",
         "events": "at",
     }
-    traces = [
+    happened = [
         dealings[table].select("customer_id", at=pl.col(stamp), theirs=pl.lit(table != "quotes"))
         for table, stamp in stamps.items()
     ]
     # A quote is what we did: it is no activity of the customer.
     seen = (
-        pl.concat(traces)
+        pl.concat(happened)
         .group_by("customer_id")
         .agg(first=pl.col("at").min(), last=pl.col("at").filter("theirs").max())
     )

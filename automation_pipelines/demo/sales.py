@@ -7,8 +7,8 @@ from automation_pipelines.demo.world import BUSY, DAY, HOUR, World, agent, count
 
 # Seconds past the deadline at which open queries are found, one range per escalation level.
 _LATENESS = ((0, 3_600), (3_600, 7_200), (7_200, 14_400), (14_400, 28_800), (28_800, 172_800))
-_PRIORITIES = ("low", "normal", "normal", "normal", "normal", "high", "high", "urgent")
-_SLA_HOURS = {"low": 48, "normal": 24, "high": 8, "urgent": 4}
+PRIORITIES = ("low", "normal", "normal", "normal", "normal", "high", "high", "urgent")
+SLA_HOURS = {"low": 48, "normal": 24, "high": 8, "urgent": 4}
 # Payments per thousand that do not arrive, and those of them that the bank refused.
 _UNLUCKY, _REFUSED = 50, 15
 _INHERITED = ("tenant_id", "customer_id", "probe", "joined", "today", "home_currency")
@@ -30,11 +30,11 @@ def queries(world: World, people: pl.DataFrame, offset: int) -> pl.DataFrame:
         agent_id=agent(draws, 40),
         title=draws.pick("title", REQUESTS),
         destination=draws.pick("destination", DESTINATIONS),
-        priority=draws.pick("priority", _PRIORITIES),
+        priority=draws.pick("priority", PRIORITIES),
         fresh=(pl.col("probe") > 0) | draws.chance("fresh", 40),
         forgotten=(pl.col("probe") == 0) & draws.chance("forgotten", 3),
         slot=slot,
-    ).with_columns(sla=pl.col("priority").replace_strict(_SLA_HOURS, return_dtype=pl.Int64) * HOUR)
+    ).with_columns(sla=pl.col("priority").replace_strict(SLA_HOURS, return_dtype=pl.Int64) * HOUR)
     deadline = now + pl.col("sla") * draws.below("left", 1000) // 1000
     for level, (lowest, highest) in enumerate(_LATENESS):
         deadline = (

@@ -19,7 +19,7 @@ from automation_pipelines.catalogue.types import Column, Source, Type
 from automation_pipelines.errors import ConfigurationError
 
 BEGUN = "demo_begun"
-"""One row: as of when, how large and from which seed the CRM was built."""
+"""One row: as of when, how large and from which seed the CRM was built, and how far its time has passed."""
 _SQLITE = {Type.TEXT: "TEXT", Type.DATE: "TEXT", Type.INSTANT: "TEXT", Type.NUMBER: "REAL"}
 _POSTGRES = {
     Type.TEXT: "text",
@@ -197,7 +197,8 @@ def schema(dialect: str) -> Iterator[str]:
     for source in CRM_SOURCES.values():
         columns = ", ".join(_column(column, dialect) for column in source.columns)
         yield f"CREATE TABLE {source.name} ({columns})"
-    yield f"CREATE TABLE {BEGUN} (as_of bigint NOT NULL, customers bigint NOT NULL, seed bigint NOT NULL)"
+    columns = ", ".join(f"{name} bigint NOT NULL" for name in ("as_of", "customers", "seed", "lived_until"))
+    yield f"CREATE TABLE {BEGUN} ({columns})"
 
 
 def _column(column: Column, dialect: str) -> str:

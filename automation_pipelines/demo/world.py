@@ -82,17 +82,19 @@ class World:
         return known.join(agents, on="tenant_id").with_columns(pl.col("today").cast(pl.Int32).cast(pl.Int64))
 
 
+_SHARES = [str(number) for number, tenant in enumerate(TENANTS, 1) for _ in range(tenant.share)]
+
+
 def people(world: World, first: int, last: int) -> pl.DataFrame:
     """List the customers `first` to `last` with their tenant and the second they joined."""
     draws = world.draws("customers")
-    shares = [str(number) for number, tenant in enumerate(TENANTS, 1) for _ in range(tenant.share)]
     age = draws.below("age", 65_536)
     frame = pl.DataFrame({"id": pl.int_range(first, last + 1, eager=True, dtype=pl.Int64)})
     return (
         frame.with_columns(
             tenant_id=pl.when(pl.col("id") <= PROBES)
             .then(pl.col("id").replace_strict(_TENANTS, default=1 + pl.col("id") % 19, return_dtype=pl.Int64))
-            .otherwise(draws.pick("tenant", shares).cast(pl.Int64)),
+            .otherwise(draws.pick("tenant", _SHARES).cast(pl.Int64)),
             probe=pl.when(pl.col("id") <= PROBES).then(pl.col("id")).otherwise(0),
         )
         .with_columns(
@@ -108,6 +110,13 @@ def people(world: World, first: int, last: int) -> pl.DataFrame:
         )
         .join(world.tenants(), on="tenant_id", maintain_order="left")
     )
+
+
+def newcomers(world: World, arrivals: pl.DataFrame) -> pl.DataFrame:
+    """List the customers who join at an instant each (`id`, `at`), as `people` lists the others."""
+    tenant = world.draws("customers").pick("tenant", _SHARES).cast(pl.Int64)
+    known = arrivals.select("id", tenant_id=tenant, probe=pl.lit(0, pl.Int64), joined="at")
+    return known.join(world.tenants(), on="tenant_id", maintain_order="left")
 
 
 def expand(people: pl.DataFrame, count: pl.Expr, offset: int) -> pl.DataFrame:
