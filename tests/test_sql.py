@@ -18,12 +18,14 @@ _SHAPED = {
         "table": "audience_a",
         "anchor": "instant",
         "grain": "instant",
+        "account": True,
         "campaign": 1,
         "columns_of_days": [(1, "days")],
         "repeat_column": "days",
         "whens": [(1, '"x" = $w0_0')],
         "condition": '"x" = $c_0',
-    }
+    },
+    "counted": {"ways": ["t.customer_id = e.customer_id"] * 2, "counts": [("n", "e.at > $h")]},
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from automation_pipelines.catalogue.happenings import HAPPENINGS
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.conditions.tree import ORDERED, Condition, Leaf, Operator
 from automation_pipelines.conditions.values import NUMERIC, comparable, is_decimal
@@ -45,11 +46,33 @@ def findings(condition: Condition, types: Mapping[str, Type]) -> Iterator[Findin
             for finding in findings(member, types):
                 yield Finding((name, number, *finding.path), finding.message)
         return
+    if condition.event is not None:
+        yield from _event_findings(condition)
+        return
     name = condition.leaf.field
     if name not in types:
         yield Finding(("field",), unknown("column", name, types))
         return
     yield from _leaf_findings(condition.leaf, types[name])
+
+
+def _event_findings(condition: Condition) -> Iterator[Finding]:
+    happening = condition.happening
+    if happening.event not in HAPPENINGS:
+        yield Finding(("event",), unknown("event", happening.event, HAPPENINGS))
+        return
+    entry = HAPPENINGS[happening.event]
+    for word in ("campaign", "step"):
+        if getattr(condition, word) is not None and not entry.of_messages:
+            yield Finding((word,), f"{word}: event '{entry.name}' is no message's and has no {word}")
+    if condition.where is None:
+        return
+    if any(True for _ in condition.where.happenings):
+        yield Finding(("where",), "where: an event has no events of its own, only columns")
+        return
+    types = {column.name: column.type for column in entry.columns}
+    for finding in findings(condition.where, types):
+        yield Finding(("where", *finding.path), f"where of event '{entry.name}': {finding.message}")
 
 
 def _leaf_findings(leaf: Leaf, kind: Type) -> Iterator[Finding]:

@@ -130,4 +130,5 @@ class _Leaves:
 
     @staticmethod
     def _name(condition: Condition) -> str:
-        return repr(condition.leaf)  # not the leaf itself, for which 1, 1.0 and true are one
+        # Not the thing itself, for which 1, 1.0 and true are one.
+        return repr(condition.leaf if condition.event is None else (condition.happening, condition.at_least))

@@ -18,7 +18,7 @@ from automation_pipelines.conditions.sql import Values, combined, decimal_sql
 from automation_pipelines.conditions.tree import Condition, Leaf
 from automation_pipelines.conditions.values import is_decimal, text_of
 from automation_pipelines.engine import Engine, in_memory
-from automation_pipelines.errors import RefusedError
+from automation_pipelines.errors import ConditionError, RefusedError
 
 Record = Mapping[str, object]
 
@@ -37,11 +37,16 @@ def matches(conditions: object, records: Iterable[Record]) -> list[bool]:
 
 def holding(condition: Condition, records: Iterable[Record]) -> list[bool]:
     """As `matches`, for conditions already read."""
+    for happening in condition.happenings:
+        msg = f"condition on event '{happening.event}': a loose record has no past in which it is looked for"
+        raise ConditionError([msg], [()])
     listed = list(records)
     _require_objects(listed)
     if not listed:
         return []
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(_fields(condition)))}
+    numbers = {
+        name: number for number, name in enumerate(dict.fromkeys(leaf.field for leaf in condition.leaves))
+    }
     searched = {leaf.field for leaf in condition.leaves if "contains" in leaf.operator}
     frame = pl.DataFrame({"row": range(len(listed))}).with_columns(
         column
@@ -49,7 +54,7 @@ def holding(condition: Condition, records: Iterable[Record]) -> list[bool]:
         for column in _columns(f"f{number}", name, listed, searched=name in searched)
     )
     values = Values("v")
-    predicate = combined(condition, lambda leaf: _leaf_sql(leaf, f"f{numbers[leaf.field]}", values))
+    predicate = combined(condition, lambda node: _leaf_sql(node.leaf, f"f{numbers[node.leaf.field]}", values))
     engine = Engine(_shared().cursor())  # frames are a cursor's own
     try:
         engine.add(records=frame)
@@ -64,10 +69,6 @@ def _shared() -> duckdb.DuckDBPyConnection:
     """Connect once: it costs ten times what asking about one record does. No macros are needed."""
     atexit.register(_shared.cache_clear)
     return duckdb.connect(":memory:", config=in_memory())
-
-
-def _fields(condition: Condition) -> Iterator[str]:
-    return (leaf.field for leaf in condition.leaves)
 
 
 def _require_objects(records: Sequence[object]) -> None:

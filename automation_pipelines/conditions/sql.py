@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from automation_pipelines.catalogue.types import Type
-from automation_pipelines.conditions.tree import Condition, Leaf
+from automation_pipelines.conditions.tree import Condition, Happening, Leaf
 from automation_pipelines.conditions.values import DECIMAL, NUMERIC, comparable, is_decimal, text_of
 
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A DuckDB predicate and the values it binds by name."""
+    """A DuckDB predicate, the values it binds by name, and what must have been counted for it.
+
+    It refers to each count as a column of that happening's name; a null count is none.
+    """
 
     sql: str
     parameters: Mapping[str, object]
+    happenings: tuple[Happening, ...] = ()
 
 
 def compile_condition(condition: Condition, types: Mapping[str, Type], prefix: str = "c") -> Predicate:
@@ -23,8 +27,15 @@ def compile_condition(condition: Condition, types: Mapping[str, Type], prefix: s
     A value that no value of the column can equal makes the comparison false; `check_condition` says so.
     """
     values = Values(prefix)
-    sql = combined(condition, lambda leaf: _leaf_sql(leaf, types[leaf.field], values.bind))
-    return Predicate(sql, values.bound)
+
+    def node_sql(node: Condition) -> str:
+        if node.event is not None:
+            return f'coalesce("{node.happening.column}" >= {values.bind(node.at_least)}, false)'
+        return _leaf_sql(node.leaf, types[node.leaf.field], values.bind)
+
+    sql = combined(condition, node_sql)
+    distinct = {happening.column: happening for happening in condition.happenings}
+    return Predicate(sql, values.bound, tuple(distinct.values()))
 
 
 class Values:
@@ -41,12 +52,12 @@ class Values:
         return f"${name}"
 
 
-def combined(condition: Condition, leaf_sql: Callable[[Leaf], str]) -> str:
-    """Write the tree with each of its leaves as `leaf_sql` writes it, which must never be null."""
+def combined(condition: Condition, node_sql: Callable[[Condition], str]) -> str:
+    """Write the tree with each node that is no group as `node_sql` writes it, which must never be null."""
     if condition.group is None:
-        return leaf_sql(condition.leaf)
+        return node_sql(condition)
     name, members = condition.group
-    parts = [combined(member, leaf_sql) for member in members]
+    parts = [combined(member, node_sql) for member in members]
     joined = (" AND " if name == "all" else " OR ").join(parts) or "true"
     return f"NOT ({joined})" if name == "none" else f"({joined})"
 
