@@ -13,15 +13,14 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines import decisions
-from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.conditions import Condition, compile_condition
 from automation_pipelines.engine import open_engine
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.model import SETTLED, Reason
-from automation_pipelines.selection import Need, demands, empty, select
-from automation_pipelines.tick import read_frames
+from automation_pipelines.selection import Need, demands, select
+from automation_pipelines.tick import known, read_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def standing(installation: Installation, *, subject: str, campaign: str, now: da
     shown = ", ".join(f'"{column.name}"' for column in columns if not column.personal)
     frames = read_frames(installation, demands([need]))
     with open_engine() as engine:
-        engine.add(**{name: frames.get(name, empty(name)) for name in SOURCES})
+        engine.add(**known(installation, frames))
         leap_day = installation.settings.leap_day
         table, _ = select(engine, installation.sqlfiles, need, as_of=now, leap_day=leap_day)
         rows = engine.query(

@@ -16,7 +16,7 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
-from automation_pipelines.model import Reason
+from automation_pipelines.model import Reason, State
 from automation_pipelines.planning import Clock, Plan, Record, needs
 from automation_pipelines.selection import Need, Range, demands, merge
 from automation_pipelines.tick import Frames, Work, decide, find_work, read_frames, select_audiences
@@ -44,6 +44,35 @@ class Simulated:
         recent = pl.col("step_id").is_in(list(step_ids)) & (pl.col("due_at") >= since)
         imagined = [plan.rows.filter(planned & recent).select(columns) for plan in self.plans]
         return pl.concat([self.real.recently_planned(step_ids, since).select(columns), *imagined])
+
+    def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`. What is on its way, imagined or not, arrives when it is due."""
+        real = self.real.predecessors(wanted)
+        steps = wanted["step_id"].unique().to_list()
+        imagined = [
+            plan.settled.filter(pl.col("step_id").is_in(steps)).select(
+                *KEY,
+                pl.when(pl.col("reason") == str(Reason.PLANNED))
+                .then(pl.lit(str(State.COMPLETED)))
+                .otherwise(pl.lit(str(State.SKIPPED)))
+                .alias("state"),
+                pl.col("reason").is_in([str(Reason.PLANNED), str(Reason.MERGED)]).alias("sent"),
+                "due_at",
+                pl.col("due_at").alias("finished_at"),
+            )
+            for plan in self.plans
+        ]
+        on_its_way = pl.col("state").is_in([str(State.PENDING), str(State.PROCESSING)])
+        arrived = real.with_columns(
+            pl.when(on_its_way).then(pl.lit(str(State.COMPLETED))).otherwise("state").alias("state"),
+            (on_its_way | pl.col("sent")).alias("sent"),
+            pl.when(on_its_way).then("due_at").otherwise("finished_at").alias("finished_at"),
+        )
+        return pl.concat([arrived, *imagined])
+
+    def orders(self, campaigns: Sequence[str], until: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return self.real.orders(campaigns, until)
 
     def suppressions(self, at: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
@@ -102,7 +131,7 @@ def all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:
     """What all these ticks together have to look at."""
     ranges: dict[str, list[Range]] = {}
     for clock in clocks:
-        for need in needs(work.campaigns, clock, work.tenants):
+        for need in needs(work.campaigns, clock, work.settings):
             ranges.setdefault(need.audience, []).extend(need.ranges)
     return [Need(name, merge(found)) for name, found in sorted(ranges.items())]
 
@@ -112,7 +141,7 @@ def imagine(
 ) -> Iterator[Plan]:
     """The plans of these ticks, each over what those before it (in `record.plans`) would have settled."""
     for clock in clocks:
-        work = replace(first, clock=clock, needs=tuple(needs(first.campaigns, clock, first.tenants)))
+        work = replace(first, clock=clock, needs=tuple(needs(first.campaigns, clock, first.settings)))
         with open_engine() as engine:
             select_audiences(installation, engine, frames, work)
             yield decide(installation, engine, work.campaigns, clock, record)

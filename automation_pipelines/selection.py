@@ -11,6 +11,7 @@ import polars as pl
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.catalogue.types import Anchor, Audience, Read, Type
 from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
 from automation_pipelines.errors import ConfigurationError
@@ -40,8 +41,8 @@ class Need:
 
 
 def demands(needs: Iterable[Need]) -> list[Demand]:
-    """What must be extracted to select these audiences; tenants and staff always travel whole."""
-    always = [whole("tenants"), whole("users")]
+    """What must be extracted to select these audiences; tenants, their settings and staff travel whole."""
+    always = [whole("tenants"), whole("tenant_settings"), whole("users")]
     return always + [_demand(need, read) for need in needs for read in need.entry.reads]
 
 
@@ -121,10 +122,16 @@ def empty(source: str) -> pl.DataFrame:
     return pl.DataFrame(schema={**columns, "id_text": pl.String()})
 
 
+def no_settings() -> pl.DataFrame:
+    """The frame `settings` without tenants: one column for each setting, beside `tenant_id`."""
+    columns = {name: FRAME_TYPES[setting.type] for name, setting in TENANT_SETTINGS.items()}
+    return pl.DataFrame(schema={"tenant_id": pl.Int64(), **columns})
+
+
 def prepare(files: SqlFiles) -> None:
     """Run every audience of an installation over no rows; `ConfigurationError` for one that cannot run."""
     with open_engine() as engine:
-        engine.add(**{source: empty(source) for source in SOURCES})
+        engine.add(**{source: empty(source) for source in SOURCES}, settings=no_settings())
         for name in AUDIENCES:
             select(engine, files, Need(name, ((None, EARLIEST),)), as_of=EARLIEST, leap_day="02-28")
 

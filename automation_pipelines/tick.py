@@ -3,7 +3,7 @@
 Correctness rests on the ledger alone: doing a tick twice, late or in two processes adds nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.model import require_utc
-from automation_pipelines.planning import Clock, Plan, Record, needs, plan, profiles
+from automation_pipelines.planning import Clock, Plan, Record, needs, plan, profiles, settings_frame
 from automation_pipelines.selection import Need, demands, empty, select, whole
 
 Frames = dict[str, pl.DataFrame]
@@ -32,6 +32,8 @@ class Work:
     campaigns: tuple[ActiveCampaign, ...]
     needs: tuple[Need, ...]
     tenants: pl.DataFrame
+    settings: pl.DataFrame
+    """One row per tenant, with a column for each setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,10 @@ def find_work(installation: Installation, as_of: datetime, also: Sequence[Active
     clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
     campaigns = (*installation.campaigns.running(), *also)
     # The tenants are read first, being few: their settings narrow what else must be read.
-    tenants = read_frames(installation, [whole("tenants")])["tenants"] if campaigns else empty("tenants")
-    return Work(clock, campaigns, tuple(needs(campaigns, clock, tenants)), tenants)
+    few = [whole("tenants"), whole("tenant_settings")]
+    frames = known(installation, read_frames(installation, few) if campaigns else {})
+    settings = frames["settings"]
+    return Work(clock, campaigns, tuple(needs(campaigns, clock, settings)), frames["tenants"], settings)
 
 
 def read_sources(installation: Installation, work: Work) -> Frames:
@@ -63,6 +67,14 @@ def read_sources(installation: Installation, work: Work) -> Frames:
 def read_frames(installation: Installation, wanted: Sequence[Demand]) -> Frames:
     """The frames of what is demanded, from the CRM and the ledger alike."""
     return collect(installation.crm, installation.sqlfiles, installation.database, wanted)
+
+
+def known(installation: Installation, frames: Mapping[str, pl.DataFrame]) -> Frames:
+    """Every source by name, without rows where it was not read, and the frame `settings`."""
+    sources = {name: frames.get(name, empty(name)) for name in SOURCES}
+    defaults = installation.settings.tenant_defaults
+    settings = settings_frame(sources["tenants"], sources["tenant_settings"], defaults)
+    return {**sources, "settings": settings}
 
 
 def track_changes(installation: Installation, work: Work) -> int:
@@ -76,8 +88,7 @@ def select_audiences(
     installation: Installation, engine: Engine, frames: Frames, work: Work
 ) -> dict[str, int]:
     """Run the needed audiences over the frames in `engine`; returns rows per audience."""
-    known = {name: frames.get(name, empty(name)) for name in SOURCES}
-    engine.add(**known)
+    engine.add(**known(installation, frames))
     return {
         need.audience: select(
             engine,

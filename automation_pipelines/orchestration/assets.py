@@ -28,11 +28,12 @@ from automation_pipelines.orchestration.runs import (
     remember_first_day,
     too_far,
 )
-from automation_pipelines.selection import audience_table, empty
+from automation_pipelines.selection import audience_table
 from automation_pipelines.tick import (
     Frames,
     TickResult,
     Work,
+    known,
     plan_and_commit,
     read_sources,
     select_audiences,
@@ -205,7 +206,7 @@ def _release(
 def _commit(run_id: str, installation: Installation, files: RunFiles, work: Work) -> TickResult:
     frames = _frames(installation, files, work)
     with open_engine() as engine:
-        engine.add(**{name: frames.get(name, empty(name)) for name in SOURCES})
+        engine.add(**known(installation, frames))
         for need in work.needs:
             audience = files.read(audience_table(need.audience))
             if audience is not None:

@@ -6,7 +6,7 @@ repeats, and speaks for the same time. What is in the frames is the stages' busi
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -47,13 +47,11 @@ class Scope(BaseModel):
         """`live` or `reconstructed`."""
         return "reconstructed" if self.refusal else "live"
 
-    def work(self, tenants: pl.DataFrame) -> Work:
+    def work(self, tenants: pl.DataFrame, settings: pl.DataFrame) -> Work:
         """The work as it was found at the start of the run."""
+        found = Work(self.clock, self.campaigns, (), tenants, settings)
         if self.refusal is None:
-            return Work(
-                self.clock, self.campaigns, tuple(needs(self.campaigns, self.clock, tenants)), tenants
-            )
-        found = Work(self.clock, self.campaigns, (), tenants)
+            return replace(found, needs=tuple(needs(self.campaigns, self.clock, settings)))
         return reconstruction.with_days(found, self.first_day, self.last_day, now=self.as_of)
 
 
@@ -84,18 +82,22 @@ class RunFiles:
         path = self.find(f"{name}.parquet")
         return pl.read_parquet(path) if path else None
 
-    def begin(self, scope: Scope, tenants: pl.DataFrame) -> None:
+    def begin(self, scope: Scope, work: Work) -> None:
         """Keep what the run speaks for."""
-        self.write({"work.tenants": tenants})
+        self.write({"work.tenants": work.tenants, "work.settings": work.settings})
         (self.own / "scope.json").write_text(scope.model_dump_json(by_alias=True), encoding="utf-8")
 
     def resume(self) -> tuple[Scope, Work] | None:
         """What the run, or the attempt it repeats, speaks for; `None` before it began."""
-        path, tenants = self.find("scope.json"), self.read("work.tenants")
-        if path is None or tenants is None:
+        path, tenants, settings = (
+            self.find("scope.json"),
+            self.read("work.tenants"),
+            self.read("work.settings"),
+        )
+        if path is None or tenants is None or settings is None:
             return None
         scope = Scope.model_validate_json(path.read_text(encoding="utf-8"))
-        return scope, scope.work(tenants)
+        return scope, scope.work(tenants, settings)
 
 
 def files_of(context: dg.AssetExecutionContext, installation: Installation) -> RunFiles:
@@ -132,7 +134,7 @@ def begin(
         clock=work.clock,
         campaigns=work.campaigns,
     )
-    files_of(context, automation.installation).begin(scope, work.tenants)
+    files_of(context, automation.installation).begin(scope, work)
     return scope, work
 
 

@@ -8,5 +8,6 @@ from automation_pipelines.planning.clock import MARGIN, Clock
 from automation_pipelines.planning.needs import needs
 from automation_pipelines.planning.plan import Plan, plan, profiles
 from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.settings import settings_frame
 
-__all__ = ["MARGIN", "Clock", "Plan", "Record", "needs", "plan", "profiles"]
+__all__ = ["MARGIN", "Clock", "Plan", "Record", "needs", "plan", "profiles", "settings_frame"]

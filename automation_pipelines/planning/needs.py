@@ -15,19 +15,19 @@ from automation_pipelines.selection import EARLIEST, Need, Range, merge
 _DAY = timedelta(days=1)
 
 
-def needs(campaigns: Sequence[ActiveCampaign], clock: Clock, tenants: pl.DataFrame) -> list[Need]:
+def needs(campaigns: Sequence[ActiveCampaign], clock: Clock, settings: pl.DataFrame) -> list[Need]:
     """Which audiences could have a moment due, and for which anchors. Empty: provably nothing is due."""
     wanted: dict[str, list[Range]] = {}
     for active in campaigns:
         for step in active.spec.parts:
-            ranges = list(_anchor_ranges(active, step, clock, tenants))
+            ranges = list(_anchor_ranges(active, step, clock, settings))
             if ranges:
                 wanted.setdefault(active.spec.audience, []).extend(ranges)
     return [Need(name, merge(ranges)) for name, ranges in sorted(wanted.items())]
 
 
 def _anchor_ranges(
-    active: ActiveCampaign, step: Step, clock: Clock, tenants: pl.DataFrame
+    active: ActiveCampaign, step: Step, clock: Clock, settings: pl.DataFrame
 ) -> Iterable[Range]:
     """The anchors from which `step` could fall due in the window."""
     spec = active.spec
@@ -39,7 +39,7 @@ def _anchor_ranges(
         return
     if spec.schedule is not None and not _slot_matters(spec, step, since, to):
         return
-    for offset in _lengths(step.offset, tenants):
+    for offset in _lengths(step.offset, settings):
         if step.offset.exact:
             yield (since - offset if since else None, to - offset)
         else:  # a local day may lie 14 hours beside its UTC day, and a time of day anywhere in it
@@ -73,8 +73,8 @@ def _slot_matters(spec: Campaign, step: Step, since: datetime | None, to: dateti
     return (since is None or near > since - 2 * _DAY) and near < to + 2 * _DAY
 
 
-def _lengths(offset: Span, tenants: pl.DataFrame) -> list[timedelta]:
+def _lengths(offset: Span, settings: pl.DataFrame) -> list[timedelta]:
     """The lengths an offset has: one, or one for each value the tenants set."""
     if offset.setting is None:
         return [offset.longest]
-    return [timedelta(days=days) for days in tenants[offset.setting].drop_nulls().unique().sort()]
+    return [offset.of(count) for count in settings[offset.setting].drop_nulls().unique().sort()]

@@ -10,14 +10,10 @@ import polars as pl
 
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS, Setting
 from automation_pipelines.conditions import unknown
-from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.errors import ConfigurationError, ContractError
 from automation_pipelines.model import Scalar
+from automation_pipelines.selection import no_settings
 from automation_pipelines.settings import TenantDefaults
-
-_SCHEMA = pl.Schema(
-    {"tenant_id": pl.Int64(), **{name: FRAME_TYPES[each.type] for name, each in TENANT_SETTINGS.items()}}
-)
 
 
 def settings_frame(tenants: pl.DataFrame, own: pl.DataFrame, defaults: TenantDefaults) -> pl.DataFrame:
@@ -34,7 +30,7 @@ def settings_frame(tenants: pl.DataFrame, own: pl.DataFrame, defaults: TenantDef
     }
     if defaults.disable_auto_engagement:
         columns["re_engagement_enabled"] = [False] * len(tenants)
-    return pl.DataFrame({"tenant_id": tenants["id"], **columns}, schema=_SCHEMA)
+    return pl.DataFrame({"tenant_id": tenants["id"], **columns}, schema=no_settings().schema)
 
 
 Given = dict[str, dict[int, Scalar]]

@@ -15,8 +15,11 @@ SELECT
     c.lifetime_value,
     c.pipeline_stage,
     local_date(c.last_activity_at, t.time_zone) AS last_activity_on,
-    t.inactivity_days
+    s.inactivity_days
 FROM customers AS c
 INNER JOIN tenants AS t ON c.tenant_id = t.id
+INNER JOIN settings AS s ON c.tenant_id = s.tenant_id
 INNER JOIN ranges AS r ON c.last_activity_at BETWEEN r.lo AND r.hi
-WHERE c.merged_into IS NULL AND t.inactivity_days IS NOT NULL AND c.created_at <= $as_of AND c.last_activity_at <= $as_of
+WHERE
+    c.merged_into IS NULL AND s.re_engagement_enabled AND s.inactivity_days IS NOT NULL
+    AND c.created_at <= $as_of AND c.last_activity_at <= $as_of
