@@ -51,7 +51,7 @@ def _sent() -> sa.Select[Any]:
 
 def _told(db: Database) -> sa.Select[Any]:
     # Below the ids of jobs, which name what was sent. A provider's own "sent" says it a second time.
-    told = _messages(-events.c.id, events.c.type, _machine(db), events.c.at)
+    told = _messages(-events.c.id, events.c.type, by_machine(db), events.c.at)
     return told.join(events, events.c.job_id == jobs.c.id).where(events.c.type != str(EventType.SENT))
 
 
@@ -78,7 +78,7 @@ def _messages(*own: sa.ColumnElement[Any]) -> sa.Select[Any]:
     )
 
 
-def _machine(db: Database) -> sa.ColumnElement[bool]:
+def by_machine(db: Database) -> sa.ColumnElement[bool]:
     """What the feedback's detail says of its origin; nothing said is no machine."""
     said: sa.ColumnElement[str] = sa.func.jsonb_extract_path_text(sa.cast(events.c.detail, JSONB), "machine")
     if db.dialect == "sqlite":
