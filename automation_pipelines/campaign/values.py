@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -111,9 +112,13 @@ def _span(value: object) -> object:
     return Span(minutes=number * (60 if found["unit"] == "hour" else 1))
 
 
-Offset = Annotated[
-    Span, BeforeValidator(_span), Field(json_schema_extra={"examples": ["3 days", "-24 hours", "at once"]})
-]
+_LENGTH = {
+    "type": "string",
+    # Groups without names: editors' engines spell those otherwise.
+    "pattern": "^(" + re.sub(r"\?P<[a-z]+>", "", _SPAN.pattern) + "|at once|0)$",
+    "examples": ["3 days", "-24 hours", "at once", "{inactivity_days} days"],
+}
+Offset = Annotated[Span, BeforeValidator(_span), WithJsonSchema(_LENGTH)]
 
 
 def _positive(span: Span) -> Span:
@@ -123,7 +128,7 @@ def _positive(span: Span) -> Span:
     return span
 
 
-Duration = Annotated[Span, BeforeValidator(_span), AfterValidator(_positive)]
+Duration = Annotated[Span, BeforeValidator(_span), AfterValidator(_positive), WithJsonSchema(_LENGTH)]
 
 
 def setting_in(value: object) -> str | None:
@@ -150,9 +155,15 @@ def _written(at: time | str) -> str:
     return at if isinstance(at, str) else f"{at:%H:%M}"
 
 
-Clock = Annotated[time, BeforeValidator(_clock), PlainSerializer(_written, return_type=str)]
+_TIME = {"type": "string", "pattern": f"^{_CLOCK.pattern}$", "examples": ["09:00"]}
+Clock = Annotated[
+    time, BeforeValidator(_clock), PlainSerializer(_written, return_type=str), WithJsonSchema(_TIME)
+]
 ClockOrSetting = Annotated[
-    time | str, BeforeValidator(_clock_or_setting), PlainSerializer(_written, return_type=str)
+    time | str,
+    BeforeValidator(_clock_or_setting),
+    PlainSerializer(_written, return_type=str),
+    WithJsonSchema({**_TIME, "pattern": rf"^({_CLOCK.pattern}|{_SETTING.pattern})$"}),
 ]
 
 

@@ -1,5 +1,6 @@
 """`automation campaign`: apply campaign files, move campaigns between states, look at them."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from automation_pipelines.ledger.campaigns import CampaignStore, Details
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
-from automation_pipelines.validation import Draft, Known, load
+from automation_pipelines.validation import Draft, Known, campaign_schema, load
 
 
 def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
@@ -87,6 +88,23 @@ def _apply(store: CampaignStore, front: Front, draft: Draft, *, start: bool) -> 
         store.start(applied.campaign, front.user, front.now)
         return str(applied.version), "running", f"{word}, started"
     return str(applied.version), applied.state, word
+
+
+@campaign.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output.")
+@click.pass_obj
+def schema(front: Front, *, output: Path | None) -> None:
+    """Write the JSON Schema of campaign files, for editors that complete and check them.
+
+    Name it in the first line of a file: # yaml-language-server: $schema=campaign.schema.json
+    """
+    known = known_here(front.settings, front.sqlfiles)
+    text = json.dumps(campaign_schema(known), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {output}")
 
 
 def _moving(

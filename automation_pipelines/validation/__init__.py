@@ -5,5 +5,6 @@ What is sent, and when, is planning's; what a spec may say by itself is `campaig
 
 from automation_pipelines.validation.files import Draft, load
 from automation_pipelines.validation.known import Known
+from automation_pipelines.validation.schema import campaign_schema
 
-__all__ = ["Draft", "Known", "load"]
+__all__ = ["Draft", "Known", "campaign_schema", "load"]
