@@ -170,7 +170,6 @@ class World:
     def close(self) -> None:
         """Let go of every connection."""
         self.crm.dispose()
-        self.installation.crm.close()
         self.installation.database.close()
 
     def add(self, source: str, **row: Any) -> None:
