@@ -71,10 +71,12 @@ class Mailroom:
         if applied.state == "draft":
             self.campaigns.start("letters", "t", NOON)
 
-    def plan(self, count: int, *, step: str = "letter", tenant: int = 1, **row: Any) -> list[int]:
+    def plan(
+        self, count: int, *, step: str = "letter", tenant: int = 1, mode: str = "live", **row: Any
+    ) -> list[int]:
         """Put jobs due at noon into the ledger and return their ids."""
         self.ticks += 1
-        ids = plans.identify(self.database, [("letters", ""), ("letters", step)], "live")
+        ids = plans.identify(self.database, [("letters", ""), ("letters", step)], mode)
         rows = [self._row(ids, step, tenant, number, row) for number in range(1, count + 1)]
         frame = pl.DataFrame(rows, schema=plans.PLAN_COLUMNS)
         profiles = pl.DataFrame({"tenant_id": [tenant], "profile": [json.dumps(PROFILE)]})

@@ -1,20 +1,36 @@
 """Delivery against real channels and ledgers; workers are real processes, killed for real."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from mailbox import Maildir
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from automation_pipelines.channels import build_test_channels
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import Suppression, add, address_hash
-from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent
+from automation_pipelines.model import (
+    Call,
+    Command,
+    Email,
+    Handoff,
+    Note,
+    Outcome,
+    Reject,
+    Retry,
+    Sent,
+    Wait,
+    WriteBack,
+)
 from automation_pipelines.settings import Settings
 from tests.conformance.posts import CrmPost
 from tests.mailroom import NOON, PROFILE, Mailroom
@@ -246,6 +262,25 @@ def test_a_window_in_the_recipients_zone_is_judged_there(room: Mailroom) -> None
     assert room.available(job) == datetime.fromisoformat("2026-03-05T09:00+05:45")
 
 
+# --- tests of campaigns
+
+
+def test_the_jobs_of_a_test_go_to_the_channels_of_a_test_and_leave_the_real_ones_alone(
+    room: Mailroom, tmp_path: Path
+) -> None:
+    room.plan(2)
+    room.plan(3, mode="test")
+    room.campaigns.pause("letters", "t", NOON)
+    channels = build_test_channels(Settings(home=tmp_path))
+    assert room.deliver(channels, mode="test") == Delivered(completed=3)
+    assert len(list((tmp_path / "test-outbox" / "email").glob("*.eml"))) == 3
+    room.campaigns.resume("letters", "t", NOON)
+    told = Told()
+    assert room.deliver({"email": told}) == Delivered(completed=2)
+    tested = {path.stem for path in (tmp_path / "test-outbox" / "email").glob("*.eml")}
+    assert tested.isdisjoint(mail.identity for mail in told.got)
+
+
 # --- workers that die, and answers that never come
 
 
@@ -400,3 +435,210 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_handed_off(room: Mailr
     done = room.deliver({"email": channel}, stop=lambda: len(channel.got) >= 32)
     assert done == Delivered(completed=32, released=68)
     assert room.deliver({"email": Told()}) == Delivered(completed=68)
+
+
+# --- the other ways out
+
+
+def sent_by(room: Mailroom, channel: str, step: dict[str, Any], **row: Any) -> Handoff:
+    """What that step hands over for one job."""
+    room.apply(steps=[{"id": "one", **step}])
+    room.plan(1, step="one", campaign_version=2, channel=channel, **row)
+    told = Told()
+    assert room.deliver({channel: told}) == Delivered(completed=1)
+    [handoff] = told.got
+    return handoff
+
+
+def refused_by(room: Mailroom, channel: str, step: dict[str, Any], **row: Any) -> str:
+    """Why that step cannot hand over one job."""
+    room.apply(steps=[{"id": "one", **step}])
+    [job] = room.plan(1, step="one", campaign_version=2, channel=channel, **row)
+    assert room.deliver({channel: Told()}) == Delivered(dead=1)
+    return str(room.jobs()[job]["error"])
+
+
+def given(**variables: Any) -> str:
+    """The variables of a job."""
+    return json.dumps({"word": "Dear", "recipient": {"name": "Kim"}, **variables})
+
+
+def test_a_short_channel_gets_title_and_text_of_the_template(room: Mailroom) -> None:
+    note = sent_by(room, "sms", {"channel": "sms", "template": "letter"}, address="+15550100")
+    assert isinstance(note, Note)
+    assert (note.to, note.title, note.text) == ("+15550100", "Hello Kim 1", "Dear from Acme Travel")
+
+
+def test_the_channel_that_planning_chose_is_the_one_that_gets_it(room: Mailroom) -> None:
+    step = {"channels": ["wallet", "sms"], "template": "letter"}
+    note = sent_by(room, "wallet", step, address="serial-1")
+    assert isinstance(note, Note)
+    assert note.to == "serial-1"
+
+
+def test_a_request_is_filled_in_and_whole_expressions_keep_their_type(room: Mailroom) -> None:
+    request = {
+        "url": "https://hooks.example.com/{{ word|lower }}",
+        "method": "PUT",
+        "headers": {"X-Word": "{{ word }}"},
+        "body": {"count": "{{ count }}", "list": ["{{ word }}!", 1, None], "no": "{{ nothing }}"},
+    }
+    variables = given(count=3, nothing=None)
+    call = sent_by(room, "webhook", {"request": request}, address=None, variables=variables)
+    assert isinstance(call, Call)
+    assert (call.method, call.url) == ("PUT", "https://hooks.example.com/dear")
+    assert call.headers == {"X-Word": "Dear"}
+    assert call.body == {"count": 3, "list": ["Dear!", 1, None], "no": None}
+
+
+def test_an_integration_gets_its_parameters(room: Mailroom) -> None:
+    parameters = {"amount": "{{ count }}", "title": "{{ campaign.title }}: {{ custom.product }}"}
+    integration = {"target": "hubspot", "action": "create-deal", "parameters": parameters}
+    step = {"integration": integration, "variables": {"product": "Tours"}}
+    command = sent_by(room, "hubspot", step, address=None, variables=given(count=12.5))
+    assert isinstance(command, Command)
+    assert (command.target, command.action) == ("hubspot", "create-deal")
+    assert command.parameters == {"amount": 12.5, "title": "Letters: Tours"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({"url": "https://{{ nowhere }}"}, "url: UndefinedError: 'nowhere' is undefined"),
+        ({"url": "https://x/{{ word }} y"}, "url: what it is filled in to is no http(s) address"),
+        (
+            {"url": "https://x", "headers": {"X": "{{ lines }}"}},
+            "headers.X: what it is filled in to does not",
+        ),
+        ({"url": "https://x", "body": {"a": ["{{ b }}"]}}, "body.a.0: UndefinedError: 'b' is undefined"),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_dead_and_names_the_text(
+    room: Mailroom, request_: dict[str, Any], error: str
+) -> None:
+    variables = given(lines="secret\nX-Admin: 1")
+    found = refused_by(room, "webhook", {"request": request_}, address=None, variables=variables)
+    assert found.startswith(error)
+    assert "secret" not in found
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (None, 4)])
+def test_a_request_has_a_count_of_retries_of_its_own(
+    room: Mailroom, retries: int | None, attempts: int
+) -> None:
+    request = {"url": "https://hooks.example.com", **({} if retries is None else {"retries": retries})}
+    room.apply(steps=[{"id": "one", "request": request}])
+    soon = {"channel": "webhook", "address": None, "expires_at": NOON + timedelta(days=9)}
+    [job] = room.plan(1, step="one", campaign_version=2, **soon)
+    failing = Told(lambda _: Retry("503"))
+    for _ in range(attempts):
+        room.deliver({"webhook": failing}, max(NOON, room.available(job)))
+    assert room.jobs()[job]["state"] == "dead"
+    assert len(failing.got) == attempts
+
+
+def test_waiting_completes_at_once_and_hands_nothing_over(room: Mailroom) -> None:
+    assert isinstance(sent_by(room, "wait", {"channel": "wait"}, address=None), Wait)
+
+
+def test_copies_go_with_the_message_and_hidden_ones_are_not_named(room: Mailroom) -> None:
+    variables = given(
+        cc=["boss@acme.example.com", "KIM1@mail.example.com"],
+        bcc=["audit@acme.example.com", "boss@acme.example.com"],
+    )
+    step = {"channel": "email", "template": "letter"}
+    mail = sent_by(room, "email", step, variables=variables)
+    assert isinstance(mail, Email)
+    assert mail.copies == ("boss@acme.example.com", "audit@acme.example.com")
+    message = message_from_bytes(mail.content)
+    assert message["Cc"] == "<boss@acme.example.com>"
+    assert b"audit@" not in mail.content
+
+
+def test_a_variant_has_its_own_subject(room: Mailroom) -> None:
+    step = {
+        "id": "one",
+        "channel": "email",
+        "template": "letter",
+        "variants": {"b": {"subject": "B {{ word }}"}},
+    }
+    room.apply(steps=[step], variants=[{"id": "a"}, {"id": "b"}])
+    for variant in ("a", "b"):
+        room.plan(1, step="one", campaign_version=2, variant=variant)
+    told = Told()
+    room.deliver({"email": told})
+    subjects = {message_from_bytes(mail.content)["Subject"] for mail in told.got if isinstance(mail, Email)}
+    assert subjects == {"Hello Kim 1", "B Dear"}
+
+
+ACTION = {"channel": "crm", "address": None}
+
+
+def test_a_write_back_has_its_values_filled_in_and_the_keys_of_its_row(room: Mailroom) -> None:
+    values = {"title": "Call {{ recipient.name }}", "priority": "high", "due_on": "+1w"}
+    row = {"subject_id": 1, "variables": given(account_id=9, assignee_id=2), "customer_id": 7}
+    done = sent_by(room, "crm", {"action": "create_task", "with": values}, address=None, **row)
+    assert isinstance(done, WriteBack)
+    new_id = done.values["new_id"]
+    assert isinstance(new_id, int)
+    assert 0 < new_id < 2**62
+    assert done.values == {
+        "title": "Call Kim",
+        "description": None,
+        "assignee_id": 2,
+        "priority": "high",
+        "due_on": "2026-03-11",
+        "tenant_id": 1,
+        "subject_id": 1,
+        "subject_text": "1",
+        "customer_id": 7,
+        "account_id": 9,
+        "new_id": new_id,
+    }
+
+
+def test_days_count_in_the_tenants_zone_from_the_day_it_was_due(
+    room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROFILE, "time_zone", "Pacific/Kiritimati")  # there the 5th has begun
+    step = {"action": "create_task", "with": {"title": "x", "due_on": "+1d"}}
+    done = sent_by(room, "crm", step, address=None)
+    assert isinstance(done, WriteBack)
+    assert done.values["due_on"] == "2026-03-06"
+
+
+def test_keys_of_a_crm_with_text_keys_are_not_made_up(room: Mailroom) -> None:
+    row = {"subject_text": "C-1", "customer_id": 7, "variables": given(account_id=9)}
+    done = sent_by(room, "crm", {"action": "create_task", "with": {"title": "x"}}, address=None, **row)
+    assert isinstance(done, WriteBack)
+    assert (done.values["customer_id"], done.values["account_id"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ({"action": "set_query_status", "with": {"status": "{{ word }}"}}, "'status' must not be 'Dear'"),
+        (
+            {"action": "create_task", "with": {"title": "{{ word }}", "due_on": "{{ word }}"}},
+            "must be a date",
+        ),
+        ({"action": "assign_query"}, "'assignee_id' must not be null"),
+        ({"action": "create_task", "with": {"title": "{{ nowhere }}"}}, "title: UndefinedError"),
+    ],
+)
+def test_a_value_that_turns_out_wrong_is_refused_before_the_crm_is_asked(
+    room: Mailroom, step: dict[str, Any], error: str
+) -> None:
+    assert error in refused_by(room, "crm", step, address=None)
+
+
+def test_an_action_that_is_undone_has_the_negative_of_its_points(room: Mailroom) -> None:
+    step = {"id": "one", "action": "adjust_health_score", "with": {"points": 15}, "undo_after": "14 days"}
+    room.apply(steps=[step])
+    for part in ("one", "one/undo"):
+        room.plan(1, step=part, campaign_version=2, variables=given(account_id=9), **ACTION)
+    told = Told()
+    assert room.deliver({"crm": told}) == Delivered(completed=2)
+    points = [done.values["points"] for done in told.got if isinstance(done, WriteBack)]
+    assert sorted(points) == [-15, 15]  # type: ignore[type-var]
+    assert len({done.identity for done in told.got}) == 2

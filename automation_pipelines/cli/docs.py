@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from automation_pipelines.catalogue.actions import Parameter, actions
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.cli.front import variable
 from automation_pipelines.dictionary import render
 from automation_pipelines.settings import Settings
+from automation_pipelines.sqlfiles import SqlFiles
 
 
 @click.group()
@@ -36,14 +38,17 @@ def dictionary(output: Path | None) -> None:
 @docs.command()
 @click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def tables(page: Path) -> None:
-    """Write the tables of audiences and settings in PAGE anew, below the comments that mark them."""
+    """Write the tables of audiences, settings and actions in PAGE anew, below the comments that mark them."""
     page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
     click.echo(f"written: {page}")
 
 
 def with_tables(text: str) -> str:
     """The text with its marked tables as they must be."""
-    return _replaced(_replaced(text, "audiences", _audiences()), "settings", _settings())
+    tables = {"audiences": _audiences, "settings": _settings, "actions": _actions}
+    for name, rows in tables.items():
+        text = _replaced(text, name, rows())
+    return text
 
 
 def _replaced(text: str, name: str, rows: Iterable[str]) -> str:
@@ -58,6 +63,22 @@ def _audiences() -> Iterator[str]:
     for each in AUDIENCES.values():
         columns = ", ".join(f"`{column.name}`" for column in each.columns)
         yield f"| `{each.name}` | {each.row} | {each.anchor} | {each.grain} | {columns} |"
+
+
+def _actions() -> Iterator[str]:
+    yield "| action | what it does | values | for audiences |"
+    yield "|---|---|---|---|"
+    for each in actions(SqlFiles()).values():
+        values = ", ".join(_parameter(one) for one in each.parameters.values())
+        rows = f"of {each.subject}" if each.subject else ", ".join(f"with `{name}`" for name in each.requires)
+        yield f"| `{each.name}` | {each.doc} | {values} | {rows or 'any'} |"
+
+
+def _parameter(one: Parameter) -> str:
+    kinds = {"any": "", "text": ""}
+    words = [kinds.get(one.type, one.type), ", ".join(one.values), "optional" if one.optional else ""]
+    told = "; ".join(word for word in words if word)
+    return f"`{one.name}` ({told})" if told else f"`{one.name}`"
 
 
 def _settings() -> Iterator[str]:

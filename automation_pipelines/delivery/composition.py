@@ -1,4 +1,4 @@
-"""From a job to what a channel takes: its version's template filled in, or its action's values.
+"""From a job to what a channel takes: its version's template or call filled in, or its action's values.
 
 A template is compiled once per campaign version. What fails here concerns one job and nobody was asked yet.
 """
@@ -8,18 +8,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, cached_property
-from typing import Any
+from functools import cache
+from typing import Any, assert_never
+from zoneinfo import ZoneInfo
 
 from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.catalogue.actions import action
+from automation_pipelines.delivery.calls import Head, call_of, command_of
+from automation_pipelines.delivery.writebacks import bound_values
 from automation_pipelines.errors import MessageError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.messages import MessageTemplate
-from automation_pipelines.messages.mime import Mailbox, Sender, build_email
-from automation_pipelines.model import Handoff, Scalar, WriteBack
+from automation_pipelines.messages.context import Occasion, context
+from automation_pipelines.messages.mime import Mailbox, build_email
+from automation_pipelines.messages.senders import sender_for
+from automation_pipelines.model import Call, Command, Email, Handoff, Note, Wait, WriteBack
+from automation_pipelines.sqlfiles import SqlFiles
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,6 @@ class Profile:
         """Its IANA zone."""
         return str(self.row["time_zone"])
 
-    @cached_property
-    def sender(self) -> Sender:
-        """On whose behalf its messages are sent."""
-        mailbox = Mailbox(self.row["sender_name"] or "", self.row["sender_email"])
-        return Sender(mailbox, self.row.get("reply_to"))
-
 
 def profiles_of(db: Database) -> dict[int, Profile]:
     """All tenants as the latest tick saw them."""
@@ -55,63 +56,124 @@ def installation_name(salt: str) -> str:
     return hashlib.sha256(f"installation:{salt}".encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One job with everything its hand-off is made of."""
+
+    job: Job
+    spec: Campaign
+    step: Step
+    identity: str
+    profile: Profile
+    variables: Mapping[str, Any]
+    at: datetime
+
+    @property
+    def head(self) -> Head:
+        return self.job.id, self.job.tenant_id, self.identity
+
+    @property
+    def address(self) -> str:
+        if self.job.address is None:
+            msg = "the address is gone: it was erased, or its retention time is over"
+            raise MessageError(msg)
+        return self.job.address
+
+
 class Composer:
     """Makes hand-offs; keeps what it compiled."""
 
-    def __init__(self, campaigns: CampaignStore, salt: str) -> None:
-        """Bind to where versions are kept; reads nothing yet."""
+    def __init__(self, campaigns: CampaignStore, salt: str, sqlfiles: SqlFiles) -> None:
+        """Bind to where versions and actions are kept; reads nothing yet."""
         self._installation = installation_name(salt)
         self._version = cache(campaigns.version)
         self._template = cache(self._compile)
+        self._action = cache(lambda name: action(sqlfiles, name))
 
     def spec(self, job: Job) -> Campaign:
         """Read the campaign as it was when the job was planned."""
         return self._applied(job).spec
 
+    def retries(self, job: Job) -> int | None:
+        """How often the job's own request is tried again; `None`: as often as all jobs."""
+        request = self._step(job).request
+        return request.retries if request else None
+
     def compose(self, job: Job, profile: Profile, at: datetime) -> Handoff:
         """Make what the channel takes; an `AutomationError` when this job cannot be made."""
-        step = self._step(job)
-        identity = self._identity(job)
-        if step.action is not None:
-            subject: dict[str, Scalar] = {"subject_id": job.subject_id, "subject_text": job.subject_text}
-            values = {**step.values, **subject, "tenant_id": job.tenant_id}
-            return WriteBack(job.id, job.tenant_id, identity, step.action, values)
-        if job.address is None or step.template is None:
-            msg = "the address is gone: it was erased, or its retention time is over"
-            raise MessageError(msg)
-        variables = self._variables(job, profile)
-        content = self._template(job.campaign, job.campaign_version, step.template).render(variables)
+        order = self._order(job, profile, at)
+        match order.step.carries:
+            case "message":
+                return self._email(order) if job.channel == "email" else self._note(order)
+            case "action":
+                return self._write_back(order)
+            case "call":
+                return _call(order)
+            case "nothing":
+                return Wait(*order.head)
+            case never:
+                assert_never(never)
+
+    def _order(self, job: Job, profile: Profile, at: datetime) -> _Order:
+        spec, step = self.spec(job), self._step(job)
+        occasion = Occasion(spec, step, job.channel, job.variant)
+        variables = context(json.loads(job.variables), occasion, profile.row, address=job.address)
+        return _Order(job, spec, step, self._identity(job), profile, variables, at)
+
+    def _email(self, order: _Order) -> Email:
+        job, address, variables = order.job, order.address, order.variables
+        content = self._template_of(order).render(variables, order.step.subject)
         return build_email(
             content,
-            profile.sender,
-            Mailbox(variables["recipient"].get("name") or "", job.address),
+            sender_for(order.profile.row, order.spec.sender, variables.get("owner")),
+            Mailbox(variables["recipient"].get("name") or "", address),
             job_id=job.id,
             tenant_id=job.tenant_id,
-            identity=identity,
-            at=at,
+            identity=order.identity,
+            at=order.at,
+            cc=variables.get("cc") or (),
+            bcc=variables.get("bcc") or (),
         )
+
+    def _note(self, order: _Order) -> Note:
+        address = order.address
+        content = self._template_of(order).render_note(order.job.channel, order.variables, order.step.subject)
+        return Note(*order.head, address, content.title, content.text)
+
+    def _write_back(self, order: _Order) -> WriteBack:
+        step = order.step
+        # Days such as +3d are the tenant's, and count from the day the step was due, not from a retry's.
+        today = order.job.due_at.astimezone(ZoneInfo(order.profile.time_zone)).date()
+        known = self._action(step.action or "")
+        values = bound_values(
+            known, step, order.job, identity=order.identity, variables=order.variables, today=today
+        )
+        return WriteBack(*order.head, known.name, values)
 
     def _identity(self, job: Job) -> str:
         """The name of this hand-off for ever: made of the key, so that it outlives a restored ledger."""
-        key = (job.occurrence, job.tenant_id, job.campaign, job.step, job.subject_id, job.recipient_id)
-        digest = hashlib.sha256(":".join(map(str, key)).encode()).hexdigest()[:32]
+        key = [job.occurrence, job.tenant_id, job.campaign, job.step, job.subject_id, job.recipient_id]
+        # A test is another hand-off than the real one that comes after it.
+        named = [*key, job.mode] if job.mode == "test" else key
+        digest = hashlib.sha256(":".join(map(str, named)).encode()).hexdigest()[:32]
         return f"{digest}.{self._installation}"
-
-    def _variables(self, job: Job, profile: Profile) -> dict[str, Any]:
-        variables: dict[str, Any] = json.loads(job.variables)
-        recipient = {"email": job.address, **variables.get("recipient", {})}
-        campaign = {"id": job.campaign, "title": self.spec(job).title}
-        return {**variables, "recipient": recipient, "tenant": profile.row, "campaign": campaign}
 
     def _applied(self, job: Job) -> AppliedVersion:
         return self._version(job.campaign, job.campaign_version)
 
     def _step(self, job: Job) -> Step:
-        for step in self.spec(job).steps:
+        """The step as the job's variant has it."""
+        for step in self.spec(job).parts:
             if step.id == job.step:
-                return step
+                own = step.variants.get(job.variant) if job.variant else None
+                changes = own.model_dump(include={"template", "subject"}, exclude_none=True) if own else {}
+                return step.model_copy(update=changes)
         msg = f"version {job.campaign_version} of campaign '{job.campaign}' has no step '{job.step}'"
         raise MessageError(msg)
+
+    def _template_of(self, order: _Order) -> MessageTemplate:
+        name = order.step.template or ""
+        return self._template(order.job.campaign, order.job.campaign_version, name)
 
     def _compile(self, campaign: str, version: int, template: str) -> MessageTemplate:
         source = self._version(campaign, version).templates.get(template)
@@ -119,3 +181,12 @@ class Composer:
             msg = f"version {version} of campaign '{campaign}' has no template '{template}'"
             raise MessageError(msg)
         return MessageTemplate(source)
+
+
+def _call(order: _Order) -> Call | Command:
+    if order.step.request is not None:
+        return call_of(order.head, order.step.request, order.variables)
+    if order.step.integration is not None:
+        return command_of(order.head, order.step.integration, order.variables)
+    msg = f"step '{order.step.id}' calls nothing"
+    raise MessageError(msg)

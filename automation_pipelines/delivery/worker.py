@@ -21,9 +21,10 @@ from automation_pipelines.errors import AutomationError
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.jobs import Answer, Job, Settlement
-from automation_pipelines.model import Email, Handoff, Outcome, Reject, Retry, Sent, WriteBack
+from automation_pipelines.ledger.jobs import Answer, Job, Mode, Settlement
+from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent
 from automation_pipelines.settings import Settings
+from automation_pipelines.sqlfiles import SqlFiles
 
 Clock = Callable[[], datetime]
 
@@ -61,12 +62,15 @@ def deliver(
     owner: str,
     limit: int | None = None,
     stop: Callable[[], bool] = lambda: False,
+    mode: Mode = "live",
 ) -> Delivered:
     """Deliver until nothing is due, `limit` jobs were claimed or `stop()`; several workers may.
 
-    `owner` names this worker: no two alive at once may have the same.
+    `owner` names this worker: no two alive at once may have the same. With mode `test` the jobs of tests
+    are delivered, and only those: give it the channels of a test.
     """
-    worker = _Worker(db, channels, settings, clock, owner, Composer(campaigns, db.salt), campaigns)
+    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir))
+    worker = _Worker(db, channels, settings, clock, owner, composer, campaigns, mode)
     counts = worker.rescue()
     left = limit
     while not stop() and (left is None or left > 0):
@@ -88,13 +92,16 @@ class _Worker:
     owner: str
     composer: Composer
     campaigns: CampaignStore
+    mode: Mode
 
     @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.settings.lease_seconds)
 
     def rescue(self) -> Counter[str]:
-        """Take over from workers that died."""
+        """Take over from workers that died; not with the channels of a test, which repeat anything."""
+        if self.mode == "test":
+            return Counter()
         repeatable = [name for name, channel in self.channels.items() if channel.repeatable]
         counts: Counter[str] = Counter()
         while True:
@@ -111,6 +118,7 @@ class _Worker:
             limit=size,
             lease=self.lease,
             channels=self.channels.keys(),
+            mode=self.mode,
         )
 
     def process(self, batch: Sequence[Job], stop: Callable[[], bool]) -> Counter[str]:
@@ -134,8 +142,8 @@ class _Worker:
 
     def _deliver(self, channel: Channel, chunk: Sequence[Job], counts: Counter[str]) -> None:
         prepared = self._prepare(chunk)
-        handoffs = {job: made for job, made in prepared.items() if isinstance(made, Email | WriteBack)}
-        others = {job: made for job, made in prepared.items() if not isinstance(made, Email | WriteBack)}
+        handoffs = {job: made for job, made in prepared.items() if isinstance(made, Handoff)}
+        others = {job: made for job, made in prepared.items() if not isinstance(made, Handoff)}
         self._settle(others, counts)
         held = ledger.start_handoff(self.db, list(handoffs), self.owner, self.clock()) if handoffs else set()
         jobs = [job for job in chunk if job.id in held]
@@ -184,7 +192,9 @@ class _Worker:
                 assert_never(never)
 
     def _again(self, job: Job, error: str, after: timedelta | None, now: datetime) -> Answer:
-        policy = retry.Policy(self.settings.job_max_retries, self.settings.retry_delay)
+        own = self.composer.retries(job)
+        most = self.settings.job_max_retries if own is None else own
+        policy = retry.Policy(most, self.settings.retry_delay)
         attempts = job.attempts + 1  # with the one that has just failed
         decided = retry.next_attempt(
             policy, job_id=job.id, attempts=attempts, now=now, expires_at=job.expires_at, after=after

@@ -21,6 +21,8 @@ _PROCESSING: sa.ColumnElement[str] = sa.literal_column("'processing'")
 # A message that may have gone out already is repeated (under the same Message-ID) for these.
 _REPEATED_PURPOSES = (Purpose.TRANSACTIONAL, Purpose.INTERNAL)
 
+Mode = Literal["live", "test"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -126,12 +128,13 @@ def claim(
     limit: int,
     lease: timedelta,
     channels: Collection[str] | None = None,
+    mode: Mode = "live",
 ) -> list[Job]:
     """Lease up to `limit` due jobs to `owner`: about the same number of each tenant, oldest first.
 
-    Jobs of paused campaigns and of tests stay where they are. Empty when nothing is due.
+    Jobs of paused campaigns and of the other mode stay where they are. Empty when nothing is due.
     """
-    wanted = _claimable(now, channels)
+    wanted = _claimable(now, channels, mode)
     with db.begin() as connection:
         tenants = [row.tenant_id for row in connection.execute(_heads(wanted).limit(limit))]
         if not tenants:
@@ -150,11 +153,16 @@ def claim(
         return [Job(**row) for row in connection.execute(_details(db, ids)).mappings()]
 
 
-def _claimable(now: datetime, channels: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
-    conditions = [jobs.c.state == _PENDING, jobs.c.available_at <= now, _released()]
+def _claimable(now: datetime, channels: Collection[str] | None, mode: Mode) -> list[sa.ColumnElement[bool]]:
+    conditions = [jobs.c.state == _PENDING, jobs.c.available_at <= now]
+    conditions.append(_released() if mode == "live" else jobs.c.campaign_id.in_(_tested()))
     if channels is not None:
         conditions.append(jobs.c.channel.in_(sorted(channels)))
     return conditions
+
+
+def _tested() -> sa.Select[Any]:
+    return sa.select(identities.c.id).where(identities.c.step == "", identities.c.mode == "test")
 
 
 def _released() -> sa.ColumnElement[bool]:

@@ -7,7 +7,7 @@ Nothing of a person can leave its header: control characters and line ends never
 
 import re
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -170,13 +170,22 @@ def build_email(
     tenant_id: int,
     identity: str,
     at: datetime,
+    cc: Sequence[str] = (),
+    bcc: Sequence[str] = (),
 ) -> Email:
-    """One complete message, dated `at`; `MessageError` for an address that cannot be used."""
+    """One complete message, dated `at`; `MessageError` for an address that cannot be used.
+
+    `cc` is named in the message, `bcc` is not; nobody gets it twice.
+    """
     from_address, sender_headers = _sender_headers(sender)
     to_address = usable_address(recipient.address)
+    shown = _others(cc, {to_address.lower()})
+    hidden = _others(bcc, {address.lower() for address in (to_address, *shown)})
+    copy_header = f"Cc: {_list(shown)}\r\n" if shown else ""
     headers = (
         f"{sender_headers}"
         f"To: {_mailbox(recipient.name, to_address)}\r\n"
+        f"{copy_header}"
         f"Subject: {_unstructured(content.subject)}\r\n"
         f"Date: {_date(at)}\r\n"
         f"Message-ID: <{identity}@{from_address.rpartition('@')[2]}>\r\n"
@@ -184,4 +193,14 @@ def build_email(
         f"{_OPENING}"
     )
     body = headers.encode() + _body("plain", content.text) + _body("html", content.html) + _CLOSING
-    return Email(job_id, tenant_id, identity, from_address, to_address, body)
+    return Email(job_id, tenant_id, identity, from_address, to_address, body, (*shown, *hidden))
+
+
+def _others(addresses: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """Addresses as they go on the wire, each once and none that is `known`."""
+    usable = {address.lower(): address for address in map(usable_address, addresses)}
+    return tuple(address for key, address in usable.items() if key not in known)
+
+
+def _list(addresses: Sequence[str]) -> str:
+    return ",\r\n ".join(f"<{address}>" for address in addresses)
