@@ -148,6 +148,20 @@ class Settings(BaseSettings):
     )
     lease_seconds: int = Field(default=300, ge=1, description="How long a claimed job stays claimed.")
     claim_batch: int = Field(default=500, ge=1, description="Jobs taken per claim.")
+    brand_color: str | None = Field(
+        default=None,
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        description="Main colour of messages, #rrggbb, for tenants that have none.",
+    )
+    brand_logo_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Logo in messages, for tenants that have none."
+    )
+    brand_website: str | None = Field(
+        default=None, pattern=r"^https?://", description="Link in messages, for tenants that have none."
+    )
+    brand_postal_address: str | None = Field(
+        default=None, description="Address below messages, for tenants that have none."
+    )
     tenant_defaults: TenantDefaults = Field(
         default_factory=TenantDefaults, description="What the environment says for all tenants."
     )

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from automation_pipelines.cli import campaigns, crm, demo, docs, jobs, pipeline, stats, takeover
+from automation_pipelines.cli import campaigns, crm, demo, docs, jobs, pipeline, stats, takeover, templates
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import AutomationError
 
@@ -31,6 +31,7 @@ for command in (
     takeover.import_command,
     takeover.suppressions,
     stats.stats,
+    templates.template,
     docs.docs,
     demo.demo,
 ):

@@ -5,7 +5,7 @@ text is not. A template is prepared and compiled once and then only filled in. W
 `context`'s, addresses, headers and bytes are `mime`'s, on whose behalf a message goes is `senders`'.
 """
 
-from automation_pipelines.messages.environment import NAMESPACES, render_text
+from automation_pipelines.messages.environment import NAMESPACES, render_text, text_needs
 from automation_pipelines.messages.source import FILES, NOTES, Content, NoteContent, TemplateSource, file_of
 from automation_pipelines.messages.template import MessageTemplate, undeclared
 
@@ -19,5 +19,6 @@ __all__ = [
     "TemplateSource",
     "file_of",
     "render_text",
+    "text_needs",
     "undeclared",
 ]

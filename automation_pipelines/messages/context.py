@@ -14,6 +14,7 @@ from typing import Any
 
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.settings import Settings
 
 RECIPIENT = ("name", "first_name", "email", "company_name", "locale", "time_zone")
 """What is known of whom a message goes to; null where it is not."""
@@ -31,6 +32,16 @@ class Branding:
     logo_url: str | None = None
     website: str | None = None
     postal_address: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Branding":
+        """What the installation sets."""
+        return cls(
+            settings.brand_color,
+            settings.brand_logo_url,
+            settings.brand_website,
+            settings.brand_postal_address,
+        )
 
 
 @dataclass(frozen=True, slots=True)

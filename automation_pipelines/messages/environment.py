@@ -139,12 +139,19 @@ class Line:
 
     template: jinja2.Template
     names: Mapping[str, str]
+    needed: frozenset[str]
 
 
 @lru_cache(maxsize=512)
 def _compiled(source: str, name: str) -> Line:
     check(name, source)
-    return Line(compile_in(TEXT, source), pasted(TEXT.parse(source)))
+    tree = TEXT.parse(source)
+    return Line(compile_in(TEXT, source), pasted(tree), frozenset(needed(tree)))
+
+
+def text_needs(source: str, name: str = "text") -> frozenset[str]:
+    """List the variables such a text cannot do without; `MessageError` for a mistake in it."""
+    return _compiled(source, name).needed
 
 
 def render_text(source: str, variables: Mapping[str, Any], name: str = "text") -> str:

@@ -156,10 +156,10 @@ class MessageTemplate:
         text = traced_text(part.fill(variables).strip(), parameters_of(variables.get("message")))
         if channel == "push" and channel in parts and "\n" in text:
             first, _, text = text.partition("\n")
-            title = jinja.render_text(subject, variables, "subject") if subject else first
-            return NoteContent(title.strip(), text.strip())
+            title = first if subject is None else self._title(parts, variables, subject)
+            return NoteContent(_one_line(title), text.strip())
         known = subject is not None or "subject" in parts
-        return NoteContent(self._title(parts, variables, subject) if known else "", text)
+        return NoteContent(_one_line(self._title(parts, variables, subject)) if known else "", text)
 
     def _title(self, parts: Mapping[str, _Chosen], variables: Mapping[str, Any], subject: str | None) -> str:
         if subject is None:
@@ -179,6 +179,10 @@ class MessageTemplate:
             style = languages.style(part.tag)
             chosen[name] = _Chosen(part.label, template, part.derived, _language(style))
         return chosen
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.split())
 
 
 def _tag(whom: object) -> str | None:

@@ -13,7 +13,7 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Audience, Column, Type
 from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import MessageError
-from automation_pipelines.messages import NAMESPACES, NOTES, TemplateSource, file_of
+from automation_pipelines.messages import NAMESPACES, NOTES, TemplateSource, file_of, text_needs
 from automation_pipelines.messages.context import STANDING, Occasion, context
 from automation_pipelines.messages.trial import Rehearsed
 
@@ -75,11 +75,13 @@ def sample(
 ) -> dict[str, Any]:
     """Return one job's variables as delivery would pass them; with `missing`, all optional ones null."""
     occasion = Occasion(campaign or _campaign(audience.name), step, channel)
-    tenant = {
-        name: None if missing and not SOURCES["tenants"].column(name).required else _TENANT[name]
-        for name in _TENANT
-    }
-    return context(row(audience, occasion.campaign, missing=missing), occasion, tenant)
+    return context(row(audience, occasion.campaign, missing=missing), occasion, tenant(missing=missing))
+
+
+def tenant(*, missing: bool = False) -> dict[str, object]:
+    """Return a tenant as the latest tick would have seen it."""
+    column = SOURCES["tenants"].column
+    return {name: None if missing and not column(name).required else value for name, value in _TENANT.items()}
 
 
 def row(audience: Audience, campaign: Campaign, *, missing: bool = False) -> dict[str, Any]:
@@ -120,8 +122,13 @@ def rehearse(
     """Say what is wrong with a template for this audience; nothing when it renders."""
     try:
         rehearsed = Rehearsed(source)
-        strange = _strange(rehearsed, variables(audience, campaign, step))
+        allowed = variables(audience, campaign, step)
+        strange = _strange(rehearsed, allowed)
         yield from (f"template {home / file}: {what}" for (file, _), what in strange.items())
+        subject = sorted(text_needs(step.subject, "subject") - allowed) if step and step.subject else []
+        yield from (f"subject: {unknown('variable', name, allowed)}" for name in subject)
+        if subject:
+            return
         told = {name for _, name in strange}
         for missing in (False, True):
             filled = sample(audience, missing=missing, campaign=campaign, step=step)
