@@ -339,6 +339,7 @@ def applies(**changes: object) -> list[bool]:
         ({"maxExecutions": 3, "executionCount": 3}, False),
         ({"maxExecutions": 3, "executionCount": None}, True),
         ({"maxExecutions": 0}, False),
+        ({"conditions": {"any": [leaf("equals", 1), leaf("equals", 3)]}}, True),
         ({"name": "what other tools keep in it", "actions": []}, True),
     ],
 )

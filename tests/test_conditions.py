@@ -96,6 +96,12 @@ def holds(engine: Engine, condition: Condition, row: Mapping[str, Any], types: M
         ("seen", "less_than", "2026-05-31T11:00:00+01:00", True),
         ("seen", "less_than", "2026-05-31T11:00:00", False),
         ("seen", "in", ["2026-05-31T09:00:00Z"], True),
+        ("level", "less_than", 10**40, True),
+        ("level", "greater_than", -(10**400), True),
+        ("level", "equals", 10**400, False),
+        ("score", "not_in", [10**400, 10**40], True),
+        ("score", "contains", 10**400, False),
+        ("segment", "less_than", 10**40, False),
         ("level", "equals", None, False),
         ("level", "not_equals", None, True),
     ],
@@ -136,6 +142,11 @@ def test_groups(engine: Engine, tree: Any, expected: bool) -> None:
         return {word: [written(member) for member in members] for word, members in node.items()}
 
     assert holds(engine, Condition.model_validate(written(tree)), ROW, TYPES) is expected
+
+
+def test_what_is_no_number_has_no_order(engine: Engine) -> None:
+    for operator, expected in (("greater_than", False), ("less_than", False), ("not_equals", True)):
+        assert holds(engine, leaf("score", operator, 1), {**ROW, "score": float("nan")}, TYPES) is expected
 
 
 def leaves() -> st.SearchStrategy[Any]:

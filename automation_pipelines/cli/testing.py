@@ -66,6 +66,7 @@ def _question(data: Mapping[str, object], now: datetime) -> _Answer:
         return lambda records: rule_matches(data, records, now)
     else:
         condition = read_conditions(data)
+    holding(condition, ())
     return lambda records: holding(condition, records)
 
 

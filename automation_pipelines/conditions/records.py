@@ -16,7 +16,7 @@ import polars as pl
 from automation_pipelines.conditions.reading import read_conditions
 from automation_pipelines.conditions.sql import Values, combined, decimal_sql
 from automation_pipelines.conditions.tree import Condition, Leaf
-from automation_pipelines.conditions.values import is_decimal, text_of
+from automation_pipelines.conditions.values import double, is_decimal, text_of
 from automation_pipelines.engine import Engine, in_memory
 from automation_pipelines.errors import ConditionError, RefusedError
 
@@ -102,10 +102,7 @@ def _number(value: object) -> float | None:
     """Return the number as JavaScript holds it: a double, whatever its size."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    try:
-        return float(value) + 0.0  # -0 is 0
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+    return double(value) + 0.0  # -0 is 0
 
 
 def _comparable(value: object) -> float | None:

@@ -64,6 +64,8 @@ def read_rule(data: object) -> Rule:
     """Read a rule; `ConditionError` names what is refused."""
     if not isinstance(data, dict):
         raise ConditionError([f"a rule is an object with conditions, not a {type(data).__name__}"])
+    if isinstance(data.get("conditions"), dict):
+        data = {**data, "conditions": [data["conditions"]]}  # one condition needs no list
     return read_model(Rule, data)
 
 

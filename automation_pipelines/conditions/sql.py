@@ -90,10 +90,13 @@ def _leaf_sql(leaf: Leaf, kind: Type, bind: Callable[[object], str]) -> str:
 
 def _order_sql(column: str, kind: Type, sign: str, value: object, bind: Callable[[object], str]) -> str:
     if kind is Type.TEXT and isinstance(value, int | float):
-        return f"{decimal_sql(column)} {sign} {bind(value)}"
+        number = comparable(value, Type.NUMBER)
+        return "false" if number is None else f"{decimal_sql(column)} {sign} {bind(number)}"
     if kind in NUMERIC and isinstance(value, str):
         value = float(value) if is_decimal(value) else None
     bound = None if kind is Type.BOOLEAN else comparable(value, kind)
+    if kind is Type.NUMBER and sign == ">" and bound is not None:
+        return f"{column} > {bind(bound)} AND NOT isnan({column})"  # which is greater than all to the engine
     return "false" if bound is None else f"{column} {sign} {bind(bound)}"
 
 

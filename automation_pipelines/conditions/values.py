@@ -15,6 +15,8 @@ DECIMAL = r"[ \t\r\n]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\r\
 # JavaScript spells a number out when its decimal exponent lies within these.
 _PLAIN_EXPONENTS = (-6, 20)
 
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+
 Bound = int | float | str | bool | date | datetime
 
 
@@ -36,9 +38,19 @@ def comparable(value: object, kind: Type) -> Bound | None:
 
 
 def _number(value: object) -> int | float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    if isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
+        return double(value)  # no column holds it, and the engine binds no more than 127 bits
+    return None if math.isnan(value) else value
+
+
+def double(value: float | Decimal) -> float:
+    """Return a number of any size as a double."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _date(value: object) -> date | None:
@@ -67,7 +79,7 @@ def text_of(value: object) -> str:
     """Write a scalar as the text a `contains` looks for; numbers as JavaScript writes them."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     number = Decimal(repr(value)).normalize()
     if number == 0:
