@@ -43,6 +43,8 @@ class Behaviour:
     slow_answer: float = 0
     log: list[EmailMessage] = field(default_factory=list)
     envelopes: list[tuple[str, str]] = field(default_factory=list)
+    copies: list[list[str]] = field(default_factory=list)
+    refused: frozenset[str] = frozenset()
     sessions: set[Any] = field(default_factory=set)
 
     @property
@@ -57,6 +59,8 @@ class Behaviour:
         if self.recipient is None:
             server.transport.abort()
             return "421 gone"
+        if address in self.refused:
+            return "550 5.1.1 no such user"
         if self.recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.recipient
@@ -64,6 +68,7 @@ class Behaviour:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.log.append(message_from_bytes(envelope.content, policy=policy.default))
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos[0]))
+        self.copies.append(envelope.rcpt_tos[1:])
         self.sessions.add(session.peer)
         await asyncio.sleep(self.slow_answer)
         if self.message is None:

@@ -100,15 +100,17 @@ def transmit(session: smtplib.SMTP, email: Email) -> Outcome | None:
     """Hand one message over. `OSError`: the session was lost before the server could have taken it.
 
     `None`: it was lost after the end of the message and before the answer, so nobody can know. A copy
-    that the server refuses is left out: the message is its recipient's.
+    that the server does not take is left out: the message is its recipient's.
     """
-    international = not all(map(str.isascii, (email.sender, email.recipient, *email.copies)))
-    if international and not session.has_extn("smtputf8"):
+    takes_all = session.has_extn("smtputf8")
+    copies = [copy for copy in email.copies if takes_all or copy.isascii()]
+    international = not all(map(str.isascii, (email.sender, email.recipient, *copies)))
+    if international and not takes_all:
         return Reject("the mail server takes no addresses outside ASCII (SMTPUTF8)")
     code, reply = session.mail(email.sender, ["SMTPUTF8"] if international else [])
     if code == _OK:
         code, reply = session.rcpt(email.recipient)
-    for copy in email.copies if code in (_OK, _WILL_FORWARD) else ():
+    for copy in copies if code in (_OK, _WILL_FORWARD) else ():
         refused, said = session.rcpt(copy)
         if refused == _CLOSING:
             return _refused(session, refused, said)

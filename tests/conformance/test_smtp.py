@@ -2,6 +2,7 @@
 
 import smtplib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -174,3 +175,33 @@ def test_secrets_repeated_by_a_server_are_taken_out() -> None:
     server = Server.parse("smtps://user:wronghorse@mail.example.com")
     told = b"AHVzZXIAd3Jvbmdob3JzZQ== or d3Jvbmdob3JzZQ== or wronghorse"
     assert server.explain(smtplib.SMTPAuthenticationError(535, told)) == "535 *** or *** or ***"
+
+
+def test_copies_are_recipients_of_the_same_message_and_refused_ones_are_left_out(
+    behaviour: Behaviour, plain: EmailChannel
+) -> None:
+    copies = ("boss@acme.example.com", "gone@acme.example.com", "last@acme.example.com")
+    copied = replace(email(1), copies=copies)
+    behaviour.refused = frozenset({"gone@acme.example.com"})
+    assert isinstance(plain.send([copied])[0], Sent)
+    assert behaviour.envelopes == [("hello@acme.example.com", "kim1@mail.example.com")]
+    assert behaviour.copies == [["boss@acme.example.com", "last@acme.example.com"]]
+
+
+def test_a_refused_recipient_is_refused_whoever_the_copies_are_for(
+    behaviour: Behaviour, plain: EmailChannel
+) -> None:
+    copied = replace(email(1), copies=("boss@acme.example.com",))
+    behaviour.refused = frozenset({"kim1@mail.example.com"})
+    assert isinstance(plain.send([copied])[0], Reject)
+    assert behaviour.log == []
+    behaviour.refused = frozenset()
+    assert isinstance(plain.send([copied])[0], Sent)
+
+
+def test_a_copy_for_an_international_address_does_not_hold_the_message_up(
+    behaviour: Behaviour, plain: EmailChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smtplib.SMTP.has_extn", lambda *_: False)
+    assert isinstance(plain.send([replace(email(1), copies=("jösé@mail.example.com",))])[0], Sent)
+    assert behaviour.copies == [[]]
