@@ -74,7 +74,7 @@ def test_a_single_file_may_be_given(tmp_path: Path) -> None:
             GOOD.replace("audience: birthdays", "audience: birthday"),
             "3: unknown audience 'birthday' (did you mean",
         ),
-        (GOOD + "colour: red\n", "8: colour: unknown key 'colour', allowed: audience, conditions, id"),
+        (GOOD + "colour: red\n", "8: colour: unknown key 'colour', allowed: audience, conditions, coupons"),
         (
             GOOD + "    chanel: email\n",
             "8: steps.0.chanel: unknown key 'chanel' (did you mean 'channel'?), allowed:",
@@ -91,17 +91,17 @@ def test_a_single_file_may_be_given(tmp_path: Path) -> None:
             "8: offset '180 minutes' needs an instant anchor, and audience 'birthdays'",
         ),
         (GOOD + "    offset: 3 dayz\n", "8: steps.0.offset: '3 dayz' is no length of time"),
-        (GOOD + '    offset: "{age} days"\n', "8: offset: unknown column of days 'age', allowed: none"),
+        (GOOD + '    offset: "{age} days"\n', "8: offset: unknown setting that counts 'age', allowed: inactivity_days"),
         (GOOD + "zone: Europe/Pariss\n", "8: zone: 'Europe/Pariss' is no zone"),
         (GOOD + "schedule: {date: 2026-05-31, at: 10:00}\n", "8: audience 'birthdays' brings its own anchor"),
         (GOOD.replace("birthdays", "customers"), "3: audience 'customers' is a segment: a schedule"),
         (GOOD + "purpose: internal\n", "5: a message of purpose internal skips the customer's consent"),
         (GOOD + "policy:\n  max_lateness: '{age} days'\n", "9: max_lateness must be a fixed length"),
-        (GOOD + "policy:\n  repeat_after: '{age} days'\n", "9: repeat_after: unknown column of days 'age'"),
+        (GOOD + "policy:\n  repeat_after: '{age} days'\n", "9: repeat_after: unknown setting that counts 'age'"),
         (
             GOOD + "conditions:\n  all:\n    - {field: segment, operator: equals, value: x}\n"
             "    - any:\n        - {field: segmnt, operator: equals, value: x}\n",
-            "12: unknown column 'segmnt' (did you mean 'segment'?), allowed: age, country",
+            "12: unknown column 'segmnt' (did you mean 'segment'?), allowed: age, company_name",
         ),
         (
             GOOD + "conditions: {field: age, operator: in, value: 3}\n",
@@ -249,7 +249,7 @@ def test_a_template_without_all_its_parts_names_the_missing_file(tmp_path: Path)
 def test_an_unknown_template_says_where_it_was_looked_for(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, {"care.yaml": OWN})
     assert str(tmp_path / "templates") in problem
-    assert "allowed: birthday, promotion" in problem
+    assert "allowed: anniversary, birthday" in problem
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def findings(condition: Condition, types: Mapping[str, Type]) -> Iterator[Findin
         return
     name = condition.leaf.field
     if name not in types:
-        yield Finding(("field",), unknown("column", name, types))
+        # Settings are many: they are told to who asks for one.
+        told = [known for known in types if known.startswith("setting.") == name.startswith("setting.")]
+        yield Finding(("field",), unknown("column", name, told))
         return
     yield from _leaf_findings(condition.leaf, types[name])
 

@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automation_pipelines.campaign import Campaign, Span, Step
-from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.catalogue.sources import TENANTS
-from automation_pipelines.catalogue.types import Anchor, Audience, Type
-from automation_pipelines.conditions import Condition, findings, unknown
+from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.catalogue.types import Audience
+from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import CampaignError, ConfigurationError
 from automation_pipelines.messages import TemplateSource
 from automation_pipelines.playbooks import find_template, template_folders, template_names
@@ -21,6 +19,7 @@ from automation_pipelines.validation import documents
 from automation_pipelines.validation.declarations import Declared, Problem, declare
 from automation_pipelines.validation.handoffs import Placed, handoff_checks
 from automation_pipelines.validation.known import Known
+from automation_pipelines.validation.programme import programme_checks, step_checks
 from automation_pipelines.validation.rehearsal import rehearse
 
 
@@ -110,60 +109,13 @@ def _checks(
     steps = [Placed(("steps", number), step) for number, step in file.declared.steps]
     audience = known.audiences.get(spec.audience)
     if audience is not None:
-        yield from _audience_checks(spec, audience)
-        yield from (problem for placed in steps for problem in _time_checks(placed, audience))
+        yield from programme_checks(spec, audience)
+        yield from (problem for placed in steps for problem in step_checks(placed, audience))
     elif spec.audience:
         yield ("audience",), unknown("audience", spec.audience, known.audiences)
     for placed in steps:
         yield from handoff_checks(placed, spec, known, audience)
     yield from _template_checks(file, steps, audience, templates)
-
-
-def _audience_checks(spec: Campaign, audience: Audience) -> Iterator[Problem]:
-    yield from _condition_checks(spec.conditions, ("conditions",), audience)
-    segment = audience.anchor is Anchor.SCHEDULE
-    if segment and spec.schedule is None:
-        yield (
-            ("audience",),
-            f"audience '{audience.name}' is a segment: a schedule with date and at is missing",
-        )
-    if not segment and spec.schedule is not None:
-        segments = ", ".join(sorted(a.name for a in AUDIENCES.values() if a.anchor is Anchor.SCHEDULE))
-        what = f"audience '{audience.name}' brings its own anchor, a schedule goes with: {segments}"
-        yield ("schedule",), what
-    if spec.policy.max_lateness and spec.policy.max_lateness.setting:
-        yield ("policy", "max_lateness"), "max_lateness must be a fixed length such as '3 days'"
-    if spec.policy.repeat_after:
-        yield from _span_checks(spec.policy.repeat_after, ("policy", "repeat_after"), audience)
-
-
-def _condition_checks(
-    condition: Condition | None, place: documents.Path, audience: Audience
-) -> Iterator[Problem]:
-    if condition is not None:
-        types = {column.name: column.type for column in audience.columns}
-        yield from (((*place, *finding.path), finding.message) for finding in findings(condition, types))
-
-
-def _time_checks(placed: Placed, audience: Audience) -> Iterator[Problem]:
-    yield from _condition_checks(placed.step.when, placed.at("when"), audience)
-    yield from _span_checks(placed.step.offset, placed.at("offset"), audience)
-    if placed.step.offset.exact and audience.anchor is not Anchor.INSTANT:
-        what = (
-            f"offset '{placed.step.offset}' needs an instant anchor, and audience '{audience.name}' has "
-            "dates: write whole days, and the time of day as 'at'"
-        )
-        yield placed.at("offset"), what
-
-
-def _span_checks(span: Span, place: documents.Path, audience: Audience) -> Iterator[Problem]:
-    """Refuse a column of days that is no setting of the tenant: planning must know its values beforehand."""
-    if span.setting is None:
-        return
-    settings = {column.name for column in TENANTS.columns if column.type is Type.INTEGER}
-    allowed = [column.name for column in audience.columns if column.name in settings]
-    if span.setting not in allowed:
-        yield place, f"{place[-1]}: {unknown('column of days', span.setting, allowed)}"
 
 
 def _template_checks(
