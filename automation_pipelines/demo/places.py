@@ -72,15 +72,18 @@ TENANTS: tuple[Tenant, ...] = (
 )
 
 SETTINGS: dict[int, dict[str, str]] = {
-    1: {"sla_level_1_minutes": "30", "sla_level_1_escalate_to": "department_manager", "daily_cap": "1"},
-    2: {"re_engagement": "true", "re_engagement_days": "7", "re_engagement_channels": "wallet,email"},
-    3: {"re_engagement": "true", "re_engagement_days": "30", "re_engagement_time": "11:30",
-        "re_engagement_zone": "Asia/Kolkata", "re_engagement_header": "We have not seen you for a while"},
-    4: {"re_engagement": "false"},
-    9: {"quote_follow_up_days": "2,5,10", "daily_cap": "1"},
-    10: {"send_window": "mon-fri 09:00-18:00", "birthday_email_time": "07:30"},
-    11: {"birthday_email_time": "12:00", "birthday_email_zone": "America/Chicago"},
-    16: {"send_window": "sun-thu 10:00-20:00"},
+    1: {"sla_level_1_minutes": "30", "sla_level_1_escalate_to": "department_manager", "caps": "1 per day"},
+    2: {"inactivity_days": "7", "re_engagement_channels": "wallet,email"},
+    3: {"inactivity_days": "30", "re_engagement_channels": "email,sms", "re_engagement_reach": "all",
+        "re_engagement_time": "11:30", "re_engagement_time_zone": "tenant", "re_engagement_repeat_days": "30",
+        "re_engagement_header": "We have not seen you for a while"},
+    4: {"re_engagement_enabled": "false"},
+    9: {"quote_followup_day_1": "2", "quote_followup_day_2": "5", "quote_followup_day_3": "none",
+        "caps": "1 per day; 3 per 7 days by email"},
+    10: {"send_windows": "mon-fri 09:00-18:00", "birthday_email_time": "07:30"},
+    11: {"birthday_email_time": "12:00", "birthday_email_time_zone": "America/Chicago"},
+    12: {"holdout": "10", "sunset_days": "365"},
+    16: {"send_windows": "mon-sat 10:00-20:00; sms 11:00-19:00"},
 }
 """Per tenant (numbered from 1) the settings in which it differs."""
 
