@@ -3,7 +3,7 @@
 `demands` says what to extract for it, `select` runs it. Which anchors could matter is planning's question.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -40,10 +40,18 @@ class Need:
         return AUDIENCES[self.audience]
 
 
-def demands(needs: Iterable[Need]) -> list[Demand]:
-    """What must be extracted to select these audiences; tenants, their settings and staff travel whole."""
+def demands(needs: Iterable[Need], settings: pl.DataFrame | None = None) -> list[Demand]:
+    """What must be extracted to select these audiences; tenants, their settings and staff travel whole.
+
+    `settings`, the tenants' as one wide frame, may show that some of it is not needed.
+    """
     always = [whole("tenants"), whole("tenant_settings"), whole("users")]
-    return always + [_demand(need, read) for need in needs for read in need.entry.reads]
+    return always + [
+        Demand(read.source, frozenset(read.columns), tuple(_selections(need, place)))
+        for need in needs
+        for place, read in enumerate(need.entry.reads)
+        if settings is None or _asked(read, settings)
+    ]
 
 
 def whole(source: str) -> Demand:
@@ -52,16 +60,24 @@ def whole(source: str) -> Demand:
     return Demand(source, columns, (Selection(),))
 
 
-def _demand(need: Need, read: Read) -> Demand:
-    return Demand(read.source, frozenset(read.columns), (_selection(need, read),))
+def _asked(read: Read, settings: pl.DataFrame) -> bool:
+    if read.asked is None:
+        return True
+    setting, passes = read.asked
+    return any(passes(value) for value in settings[setting].drop_nulls().unique())
 
 
-def _selection(need: Need, read: Read) -> Selection:
+def _selections(need: Need, place: int) -> Iterator[Selection]:
+    """The rows of the audience's read at this place: one alternative for each way that leads to them."""
+    read = need.entry.reads[place]
     if read.of is None:
-        return Selection(read.where, need.ranges)
+        yield Selection(read.where, need.ranges)
+        return
     source, column = read.of
-    through = next(other for other in need.entry.reads if other.source == source)
-    return Selection(read.where, need.ranges, (source, column, _selection(need, through)), read.by)
+    for earlier, other in enumerate(need.entry.reads[:place]):
+        if other.source == source:
+            for through in _selections(need, earlier):
+                yield Selection(read.where, need.ranges, (source, column, through), read.by)
 
 
 def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:

@@ -155,6 +155,7 @@ _ACTIVITIES = (
     "login",
     "review",
     "document",
+    "engagement",
     "wallet_pass",
 )
 _LEVELS = {

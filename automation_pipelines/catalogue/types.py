@@ -1,5 +1,6 @@
 """The vocabulary in which catalogue entries are written. No entries, no SQL, no I/O."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -125,9 +126,9 @@ class Read:
     """What an audience needs of one source: these columns, of the rows that match every predicate.
 
     With `of`, only rows whose `id` (or column `by`) occurs in that (source, column) among the rows of
-    the first read of that source for the same audience: "the customers of those quotes", "the goals of
-    those accounts". A predicate is pushed into the CRM's SQL and may let through a little more than it
-    says; the audience's SQL is exact.
+    the reads of that source listed before this one: "the customers of those quotes", "the goals of those
+    accounts". A predicate is pushed into the CRM's SQL and may let through a little more than it says;
+    the audience's SQL is exact. With `asked`, only where some tenant's value of that setting passes.
     """
 
     source: str
@@ -135,6 +136,7 @@ class Read:
     where: tuple[Predicate, ...] = ()
     of: tuple[str, str] | None = None
     by: str = "id"
+    asked: tuple[str, Callable[[str], bool]] | None = None
 
 
 class Anchor(StrEnum):

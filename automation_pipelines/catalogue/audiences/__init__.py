@@ -6,11 +6,12 @@ Each has `sql/audiences/<name>.sql` and cases in `tests/cases/audiences/<name>.y
 from automation_pipelines.catalogue.audiences.accounts import ABOUT_ACCOUNTS, ACCOUNT_COLUMNS
 from automation_pipelines.catalogue.audiences.customers import ABOUT_CUSTOMERS
 from automation_pipelines.catalogue.audiences.shared import CONTACT
+from automation_pipelines.catalogue.audiences.silence import INACTIVE_CUSTOMERS
 from automation_pipelines.catalogue.audiences.travel import TRAVEL
 from automation_pipelines.catalogue.types import Audience
 
 __all__ = ["ACCOUNT_COLUMNS", "AUDIENCES", "CONTACT"]
 
 AUDIENCES: dict[str, Audience] = {
-    audience.name: audience for audience in (*TRAVEL, *ABOUT_CUSTOMERS, *ABOUT_ACCOUNTS)
+    audience.name: audience for audience in (*TRAVEL, *ABOUT_CUSTOMERS, INACTIVE_CUSTOMERS, *ABOUT_ACCOUNTS)
 }

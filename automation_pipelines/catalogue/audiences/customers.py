@@ -1,4 +1,7 @@
-"""The audiences of customers: who they are, what day it is for them, where they stand, what they heard."""
+"""The audiences of customers: who they are, what day it is for them, where they stand, what they heard.
+
+Those who fell silent are in `silence`.
+"""
 
 from automation_pipelines.catalogue.audiences.shared import (
     CONTACT,
@@ -23,7 +26,8 @@ from automation_pipelines.catalogue.types import (
 _CREATED_AT = Column("created_at", Type.INSTANT, "When they were added.")
 
 
-def _customers(*more: str, where: tuple[Predicate, ...] = ()) -> Read:
+def some_customers(*more: str, where: tuple[Predicate, ...] = ()) -> Read:
+    """Customers with what their audiences tell of them."""
     return Read("customers", (*CONTACT, *PROFILE, "created_at", *more), where)
 
 
@@ -33,7 +37,7 @@ CUSTOMERS = Audience(
     subject="customers",
     anchor=Anchor.SCHEDULE,
     grain=Grain.DAY,
-    reads=(_customers(),),
+    reads=(some_customers(),),
     columns=(
         Column("customer_key", Type.TEXT, "The customer's key as the CRM writes it."),
         *PROFILE_COLUMNS,
@@ -47,7 +51,7 @@ NEW_CUSTOMERS = Audience(
     subject="customers",
     anchor=Anchor.INSTANT,
     grain=Grain.ONCE,
-    reads=(_customers(where=(InRange("created_at"),)),),
+    reads=(some_customers(where=(InRange("created_at"),)),),
     columns=(*PROFILE_COLUMNS, _CREATED_AT),
 )
 
@@ -57,7 +61,7 @@ BIRTHDAYS = Audience(
     subject="customers",
     anchor=Anchor.DATE,
     grain=Grain.YEAR,
-    reads=(_customers("birthday", where=(OnMonthDay("birthday"),)),),
+    reads=(some_customers("birthday", where=(OnMonthDay("birthday"),)),),
     columns=(*PROFILE_COLUMNS, Column("age", Type.INTEGER, "Years completed on that day.")),
 )
 
@@ -67,22 +71,8 @@ ANNIVERSARIES = Audience(
     subject="customers",
     anchor=Anchor.DATE,
     grain=Grain.YEAR,
-    reads=(_customers(where=(OnMonthDay("created_at"),)),),
+    reads=(some_customers(where=(OnMonthDay("created_at"),)),),
     columns=(*PROFILE_COLUMNS, Column("years", Type.INTEGER, "Whole years as a customer.")),
-)
-
-INACTIVE_CUSTOMERS = Audience(
-    "inactive_customers",
-    "a customer of a tenant that re-engages; the last activity is the anchor",
-    subject="customers",
-    anchor=Anchor.INSTANT,
-    grain=Grain.DAY,
-    reads=(_customers("last_activity_at", where=(InRange("last_activity_at"),)),),
-    columns=(
-        *PROFILE_COLUMNS,
-        Column("last_activity_on", Type.DATE, "Day of the last activity, tenant's zone."),
-        Column("inactivity_days", Type.INTEGER, "The tenant's threshold."),
-    ),
 )
 
 STAGE_ENTRIES = Audience(
@@ -102,7 +92,7 @@ STAGE_ENTRIES = Audience(
                 InRange("at", onwards=True),
             ),
         ),
-        _customers("stage_entered_at", where=(InRange("stage_entered_at"),)),
+        some_customers("stage_entered_at", where=(InRange("stage_entered_at"),)),
         Read(
             "customers",
             (*CONTACT, *PROFILE, "created_at", "stage_entered_at"),
@@ -181,7 +171,6 @@ ABOUT_CUSTOMERS = (
     NEW_CUSTOMERS,
     BIRTHDAYS,
     ANNIVERSARIES,
-    INACTIVE_CUSTOMERS,
     STAGE_ENTRIES,
     STARTED_CUSTOMERS,
     MESSAGES_SENT,
