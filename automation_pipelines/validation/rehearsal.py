@@ -48,6 +48,20 @@ _SAMPLES: Mapping[Type, object] = {
     Type.DATE: "2026-05-31",
     Type.INSTANT: "2026-05-31T09:00:00Z",
 }
+_NAMED: Mapping[str, object] = {
+    "first_name": "Ada",
+    "customer_name": "Ada Example",
+    "company_name": "Example & Sons",
+    "account_name": "Example & Sons",
+    "agent_name": "Grace Sample",
+    "email": "ada@mail.example.com",
+    "destination": "Lisbon",
+    "number": "Q-1042",
+    "reference": "B-2077",
+    "title": "Two weeks in Portugal",
+    "currency": "EUR",
+    "country": "FR",
+}
 _COUPON = "SAMPLE-2026"
 _ITEMS = 2
 
@@ -108,8 +122,7 @@ def _campaign(audience: str) -> Campaign:
 def _value(column: Column, *, missing: bool) -> object:
     if missing and not column.required:
         return None
-    known = {"currency": "EUR", "country": "FR"}
-    return column.values[0] if column.values else known.get(column.name, _SAMPLES[column.type])
+    return column.values[0] if column.values else _NAMED.get(column.name, _SAMPLES[column.type])
 
 
 def rehearse(
