@@ -101,10 +101,15 @@ def preview(
     if until <= since:
         msg = f"the preview ends at {until.isoformat()}, not after its start {since.isoformat()}: swap them"
         raise RefusedError(msg)
+    started = [_started(installation, name, since) for name in drafts]
+    return look(installation, find_work(installation, since, started), until)
+
+
+def look(installation: Installation, first: Work, until: datetime) -> pl.DataFrame:
+    """The newest decision on every moment due by `until`, beginning with the tick of `first`."""
     record = Simulated(LedgerRecord(installation.database, installation.files, writes=False))
-    first = find_work(installation, since, [_started(installation, name, since) for name in drafts])
     clocks = list(ticks_from(first.clock, until))
-    frames = read_frames(installation, demands(all_needs(first, clocks)))
+    frames = read_frames(installation, demands(all_needs(first, clocks), first.settings))
     record.plans.extend(imagine(installation, first, clocks, frames, record))
     rows = pl.concat([plan.rows for plan in record.plans])
     newest = rows.unique(KEY, keep="last", maintain_order=True)

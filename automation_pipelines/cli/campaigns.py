@@ -1,7 +1,7 @@
 """`automation campaign`: apply campaign files, move campaigns between states, look at them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.pipeline import table_of
 from automation_pipelines.cli.testing import test
+from automation_pipelines.difference import difference
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
@@ -29,6 +31,9 @@ def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
     if not isinstance(crm, CrmChannel):
         return Known(frozenset(channels), {})
     return Known(frozenset(channels), actions(sqlfiles), refusal=crm.refusal)
+
+
+_SHOWN = 20
 
 
 @click.group()
@@ -51,15 +56,22 @@ def _console() -> Console:
 @campaign.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only check, and say what would change.")
+@click.option("--diff", is_flag=True, help="Only show which sends of the coming days would change.")
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 92), help="With --diff.")
 @click.option("--start", is_flag=True, help="Start the drafts among them at once.")
 @click.pass_obj
-def apply(front: Front, *, paths: tuple[Path, ...], dry_run: bool, start: bool) -> None:
+def apply(
+    front: Front, *, paths: tuple[Path, ...], dry_run: bool, diff: bool, days: int, start: bool
+) -> None:
     """Check campaign FILES (or folders of them) and store them; a new campaign is a draft.
 
     Every problem of every file is reported, and then nothing is stored.
     """
     drafts = load(paths, known_here(front.settings, front.sqlfiles))
     store = _store(front)
+    if diff:
+        _show_difference(front, drafts, days)
+        return
     table = Table("campaign", "title", "steps", "version", "state", "")
     for draft in drafts:
         row = _would(store, draft) if dry_run else _apply(store, front, draft, start=start)
@@ -70,6 +82,23 @@ def apply(front: Front, *, paths: tuple[Path, ...], dry_run: bool, start: bool) 
             "drafts send nothing: look with `automation preview --campaign ID`, "
             "let go with `automation campaign start ID`"
         )
+
+
+def _show_difference(front: Front, drafts: Sequence[Draft], days: int) -> None:
+    changes = difference(front.ready, [draft.spec for draft in drafts], since=front.now, days=days)
+    states = front.installation.campaigns.states()
+    for draft in drafts:
+        state = states.get(draft.spec.id, "new")
+        if state not in ("running", "paused"):
+            click.echo(f"{draft.spec.id} is {state}: it sends nothing until it is started")
+    if changes.is_empty():
+        click.echo(f"no send of the next {days} days appears, disappears or moves")
+        return
+    counts = changes.group_by("campaign", "step", "effect").len("sends").sort("campaign", "step", "effect")
+    console = Console(soft_wrap=True)
+    console.print(table_of(counts, f"Sends of the next {days} days that this edit changes"))
+    shown = changes.drop("tenant_id").rename({"subject_text": "subject"}).head(_SHOWN)
+    console.print(table_of(shown, f"The first {shown.height} of {changes.height:,} (UTC)"))
 
 
 def _would(store: CampaignStore, draft: Draft) -> tuple[str, str, str]:
