@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES, SOURCES
 from automation_pipelines.ledger.tables import identities, ticks
 from automation_pipelines.orchestration import build_definitions
 from automation_pipelines.orchestration.jobs import RELEASED
@@ -32,70 +34,25 @@ steps:
   - {id: wish, channel: email, template: hello}
 """
 
-ASSETS = [
-    "analytics",
-    "audiences/anniversaries",
-    "audiences/birthdays",
-    "audiences/customers",
-    "audiences/expiring_quotes",
-    "audiences/inactive_customers",
-    "audiences/new_customers",
-    "audiences/open_queries",
-    "audiences/open_quotes",
-    "audiences/payments_received",
-    "campaigns",
-    "crm/accounts",
-    "crm/bookings",
-    "crm/consents",
-    "crm/contacts",
-    "crm/customers",
-    "crm/documents",
-    "crm/engagements",
-    "crm/events",
-    "crm/goals",
-    "crm/leads",
-    "crm/payments",
-    "crm/queries",
-    "crm/quotes",
-    "crm/reviews",
-    "crm/tasks",
-    "crm/tenant_settings",
-    "crm/tenants",
-    "crm/users",
-    "crm/wallet_passes",
-    "decisions",
-    "deliveries",
-    "feedback",
-    "jobs",
-    "sources/accounts",
-    "sources/bookings",
-    "sources/changes",
-    "sources/consents",
-    "sources/contacts",
-    "sources/customers",
-    "sources/documents",
-    "sources/engagements",
-    "sources/events",
-    "sources/goals",
-    "sources/interventions",
-    "sources/leads",
-    "sources/message_events",
-    "sources/payments",
-    "sources/queries",
-    "sources/quotes",
-    "sources/reviews",
-    "sources/tasks",
-    "sources/tenant_settings",
-    "sources/tenants",
-    "sources/users",
-    "sources/wallet_passes",
-    "stats/campaign_daily",
-    "stats/campaign_totals",
-    "stats/job_health",
-    "stats/sla_daily",
-    "stats/tenants",
-    "storage",
-]
+ASSETS = sorted(
+    [
+        "analytics",
+        "campaigns",
+        "decisions",
+        "deliveries",
+        "feedback",
+        "jobs",
+        "stats/campaign_daily",
+        "stats/campaign_totals",
+        "stats/job_health",
+        "stats/sla_daily",
+        "stats/tenants",
+        "storage",
+        *(f"audiences/{name}" for name in AUDIENCES),
+        *(f"crm/{name}" for name in CRM_SOURCES),
+        *(f"sources/{name}" for name in SOURCES),
+    ]
+)
 
 
 class Stage:
