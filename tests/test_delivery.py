@@ -571,6 +571,36 @@ def test_a_variant_has_its_own_subject(room: Mailroom) -> None:
     assert subjects == {"Hello Kim 1", "B Dear"}
 
 
+def test_what_a_tenant_does_not_say_of_its_looks_is_the_products(room: Mailroom) -> None:
+    room.settings = Settings(home=room.settings.home, brand_website="https://www.example.com")
+    step = {"channel": "email", "template": "letter", "subject": "{{ tenant.website }}"}
+    mail = sent_by(room, "email", step)
+    assert isinstance(mail, Email)
+    assert message_from_bytes(mail.content)["Subject"] == "https://www.example.com"
+
+
+@pytest.mark.parametrize(
+    ("sender", "headers"),
+    [
+        ("tenant", ('"Acme" <hello@acme.example.com>', None)),
+        ({"name": "Ada", "email": "ada@acme.example.com"}, ('"Ada" <ada@acme.example.com>', None)),
+        ("owner", ('"Grace" <grace@acme.example.com>', None)),
+    ],
+)
+def test_a_mail_goes_in_the_name_that_the_campaign_says(
+    room: Mailroom, sender: object, headers: tuple[str, str | None]
+) -> None:
+    room.apply(sender=sender)
+    owner = {"name": "Grace", "email": "grace@acme.example.com"}
+    room.plan(1, campaign_version=room.campaigns.show("letters").entry.version, variables=given(owner=owner))
+    told = Told()
+    assert room.deliver({"email": told}) == Delivered(completed=1)
+    [mail] = told.got
+    assert isinstance(mail, Email)
+    message = message_from_bytes(mail.content)
+    assert (message["From"], message["Reply-To"]) == headers
+
+
 ACTION = {"channel": "crm", "address": None}
 
 

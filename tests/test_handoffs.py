@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from automation_pipelines.campaign import Step
 from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
 from automation_pipelines.cli.docs import with_tables
@@ -154,6 +155,19 @@ def test_what_cannot_be_handed_over_is_refused_with_the_reason(
     found = problems(tmp_path, campaign(audience, step))
     assert len(found) == 1
     assert found[0].partition(": ")[2].startswith(problem), found[0]
+
+
+@pytest.mark.parametrize(
+    ("declared", "ways"),
+    [
+        ({"request": {"url": "https://x.example.com"}}, ("webhook",)),
+        ({"integration": {"target": "slack", "action": "post"}}, ("slack",)),
+        ({"channels": ["wallet", "sms"], "template": "birthday"}, ("wallet", "sms")),
+        ({"channel": "wait"}, ("wait",)),
+    ],
+)
+def test_a_step_knows_the_channels_it_may_take(declared: dict[str, object], ways: tuple[str, ...]) -> None:
+    assert Step.model_validate({"id": "one", **declared}).ways == ways
 
 
 def test_an_action_that_the_crm_would_refuse_is_refused_when_it_is_used(tmp_path: Path) -> None:

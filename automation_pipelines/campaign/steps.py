@@ -153,6 +153,10 @@ class Step(Model):
         """The channels it may take, in order; every message channel where a setting says which."""
         if self.channel is not None:
             return (self.channel,)
+        if self.request is not None:
+            return ("webhook",)
+        if self.integration is not None:
+            return (self.integration.target,)
         return MESSAGE_CHANNELS if isinstance(self.channels, str) else self.channels
 
     @property

@@ -22,7 +22,7 @@ from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.messages import MessageTemplate
-from automation_pipelines.messages.context import Occasion, context
+from automation_pipelines.messages.context import Branding, Occasion, context
 from automation_pipelines.messages.mime import Mailbox, build_email
 from automation_pipelines.messages.senders import sender_for
 from automation_pipelines.model import Call, Command, Email, Handoff, Note, Wait, WriteBack
@@ -83,8 +83,11 @@ class _Order:
 class Composer:
     """Makes hand-offs; keeps what it compiled."""
 
-    def __init__(self, campaigns: CampaignStore, salt: str, sqlfiles: SqlFiles) -> None:
+    def __init__(
+        self, campaigns: CampaignStore, salt: str, sqlfiles: SqlFiles, branding: Branding | None = None
+    ) -> None:
         """Bind to where versions and actions are kept; reads nothing yet."""
+        self._branding = branding
         self._installation = installation_name(salt)
         self._version = cache(campaigns.version)
         self._template = cache(self._compile)
@@ -117,7 +120,9 @@ class Composer:
     def _order(self, job: Job, profile: Profile, at: datetime) -> _Order:
         spec, step = self.spec(job), self._step(job)
         occasion = Occasion(spec, step, job.channel, job.variant)
-        variables = context(json.loads(job.variables), occasion, profile.row, address=job.address)
+        variables = context(
+            json.loads(job.variables), occasion, profile.row, address=job.address, branding=self._branding
+        )
         return _Order(job, spec, step, self._identity(job), profile, variables, at)
 
     def _email(self, order: _Order) -> Email:

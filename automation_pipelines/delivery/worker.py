@@ -22,6 +22,7 @@ from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Answer, Job, Mode, Settlement
+from automation_pipelines.messages.context import Branding
 from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -69,7 +70,7 @@ def deliver(
     `owner` names this worker: no two alive at once may have the same. With mode `test` the jobs of tests
     are delivered, and only those: give it the channels of a test.
     """
-    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir))
+    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), Branding.of(settings))
     worker = _Worker(db, channels, settings, clock, owner, composer, campaigns, mode)
     counts = worker.rescue()
     left = limit

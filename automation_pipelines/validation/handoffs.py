@@ -77,14 +77,15 @@ def _call_checks(
     step = placed.step
     if step.request is not None:
         texts = {name: getattr(step.request, name) for name in ("url", "headers", "body")}
-        way, key = "webhook", "request"
+        key = "request"
     elif step.integration is not None:
         texts = {"parameters": step.integration.parameters}
-        way, key = step.integration.target, "integration"
+        key = "integration"
     else:
         return
-    if way not in known.channels:
-        yield placed.at(key), unknown("channel", way, known.channels)
+    for way in step.ways:
+        if way not in known.channels:
+            yield placed.at(key), unknown("channel", way, known.channels)
     yield from _text_checks(placed.at(key), texts, spec, step, audience)
 
 
