@@ -59,8 +59,8 @@ def test_every_audience_has_cases() -> None:
     assert {path.stem for path in CASES.glob("*.yaml")} == set(AUDIENCES)
 
 
-def _moment(value: Any) -> datetime | None:
-    return None if value is None else at(value if isinstance(value, str) else value.isoformat())
+def _moment(value: Any) -> datetime:
+    return at(value if isinstance(value, str) else value.isoformat())
 
 
 def _wanted(audience: str, name: str, value: Any) -> Any:
@@ -75,8 +75,8 @@ def test_the_audience_returns_what_its_case_expects(
     world: World, audience: str, case: dict[str, Any]
 ) -> None:
     _given(world, case["given"])
-    need = Need(audience, merge((_moment(lo), _moment(hi)) for lo, hi in case["ranges"]))
-    rows = _selected(world, need, _moment(case["as_of"]), case.get("leap_day", "02-28"))
+    ranges = merge((None if lo is None else _moment(lo), _moment(hi)) for lo, hi in case["ranges"])
+    rows = _selected(world, Need(audience, ranges), _moment(case["as_of"]), case.get("leap_day", "02-28"))
     found = [{name: row[name] for name in wanted} for row, wanted in zip(rows, case["expect"], strict=False)]
     expected = [
         {name: _wanted(audience, name, value) for name, value in wanted.items()} for wanted in case["expect"]
@@ -95,7 +95,7 @@ def _given(world: World, given: dict[str, list[dict[str, Any]]]) -> None:
                 world.add(source, **row)
 
 
-def _selected(world: World, need: Need, as_of: Any, leap_day: str) -> list[dict[str, Any]]:
+def _selected(world: World, need: Need, as_of: datetime, leap_day: str) -> list[dict[str, Any]]:
     installation = world.installation
     with open_engine() as engine:
         engine.add(**known(installation, read_frames(installation, demands([need]))))
