@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from automation_pipelines.channels import build_test_channels
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import Delivered
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import Suppression, add, address_hash
@@ -279,6 +283,19 @@ def test_the_jobs_of_a_test_go_to_the_channels_of_a_test_and_leave_the_real_ones
     assert room.deliver({"email": told}) == Delivered(completed=2)
     tested = {path.stem for path in (tmp_path / "test-outbox" / "email").glob("*.eml")}
     assert tested.isdisjoint(mail.identity for mail in told.got)
+
+
+def test_the_command_delivers_tests_as_files_when_asked(room: Mailroom, tmp_path: Path) -> None:
+    room.plan(2, mode="test", expires_at=None)
+    [live] = room.plan(1, expires_at=None)
+    url = room.database.engine.url.render_as_string(hide_password=False)
+    installation = Installation.open(Settings(home=tmp_path, database_url=url.replace("+psycopg", "")))
+    front = Front(installation, NOON, "ann")
+    done = CliRunner().invoke(automation, ["deliver", "--test"], obj=front)
+    assert done.output == "completed 2\n"
+    assert len(list((tmp_path / "test-outbox" / "email").glob("*.eml"))) == 2
+    assert room.jobs()[live]["state"] == "pending"
+    installation.database.close()
 
 
 # --- workers that die, and answers that never come

@@ -11,7 +11,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from automation_pipelines.channels import build_channels
+from automation_pipelines.channels import build_channels, build_test_channels
 from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import RefusedError
@@ -166,10 +166,13 @@ def _print(one: Explanation) -> None:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after claiming this many jobs.")
+@click.option(
+    "--test", "testing", is_flag=True, help="Deliver the jobs of tests instead, as files: nothing leaves."
+)
 @click.pass_obj
-def deliver(front: Front, *, limit: int | None) -> None:
+def deliver(front: Front, *, limit: int | None, testing: bool) -> None:
     """Send everything that is due now. Any number of these may run at once."""
-    channels = build_channels(front.settings)
+    channels = build_test_channels(front.settings) if testing else build_channels(front.settings)
     try:
         done = deliver_due(
             front.database,
@@ -179,6 +182,7 @@ def deliver(front: Front, *, limit: int | None) -> None:
             clock=lambda: datetime.now(UTC),
             owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
             limit=limit,
+            mode="test" if testing else "live",
         )
     finally:
         for channel in channels.values():
