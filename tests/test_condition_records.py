@@ -217,6 +217,13 @@ def test_groups_may_be_nested() -> None:
             "conditions[0].any[1]: condition on 'g': in needs",
         ),
         ({"any": []}, "conditions[0].any"),
+        ({"all": None}, "a condition is {field, operator, value}"),
+        ({"field": None, "operator": "equals", "value": 1}, "a condition is {field, operator, value}"),
+        ({"field": "f", "operator": None, "value": 1}, "a condition is {field, operator, value}"),
+        (
+            {"event": "email_opened", "where": {"field": "step"}},
+            "condition on 'step': missing operator, value",
+        ),
         ("f = 1", "conditions[0]"),
         (None, "conditions[0]"),
     ],

@@ -96,7 +96,11 @@ class Condition(BaseModel):
 
     @model_validator(mode="after")
     def _value_fits_operator(self) -> "Condition":
-        wrong = _misfit(self.operator, self.value) if self.operator else ""
+        if self.group is not None or self.event is not None:
+            return self
+        if self.field is None or self.operator is None:
+            raise ValueError(_FORMS)
+        wrong = _misfit(self.operator, self.value)
         if wrong:
             msg = f"condition on '{self.field}': {self.operator} {wrong}"
             raise ValueError(msg)
