@@ -39,10 +39,18 @@ def _print(report: Report, place: str) -> None:
     console = Console(soft_wrap=True)
     table = Table("source", "what a row is", "rows", "read by", "state", title=f"CRM {place}")
     table.columns[2].justify = "right"
-    for one in report.sources:
+    for one in (source for source in report.sources if not source.absent):
         rows = "-" if one.rows is None else f"{one.rows:,}"
         table.add_row(one.source, SOURCES[one.source].row, rows, str(one.file.path), _state(one))
     console.print(table)
+    absent = ", ".join(source.source for source in report.sources if source.absent)
+    if absent:
+        console.print(
+            f"Not in this CRM: {absent}. Campaigns about them find nobody; "
+            "where one is kept under another name, `sources/<name>.sql` in AUTOMATION_SQL_DIR says so.",
+            markup=False,
+            highlight=False,
+        )
     for violation in report.violations:
         colour = "red" if violation.severity is Severity.ERROR else "yellow"
         console.print(f"[{colour}]{violation.severity}[/] ", end="")
@@ -50,8 +58,6 @@ def _print(report: Report, place: str) -> None:
 
 
 def _state(report: SourceReport) -> str:
-    if report.absent:
-        return "[dim]not in this CRM[/]"
     severities = {violation.severity for violation in report.violations}
     if Severity.ERROR in severities:
         return "[red]broken[/]"
