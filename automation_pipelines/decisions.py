@@ -15,7 +15,7 @@ import polars as pl
 from automation_pipelines.catalogue.types import Column, Type
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.files import FileStore
-from automation_pipelines.ledger import plans, suppressions
+from automation_pipelines.ledger import interventions, plans, suppressions
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
@@ -69,10 +69,8 @@ class LedgerRecord:
         return plans.identify(self.database, pairs, "test" if self.mode == "test" else "live")
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """See `planning.Record`. Occurrences of grain `once` are 0, far from all others: two ranges."""
-        once = pl.col("occurrence") == 0
-        parts = [self._settled(candidates.filter(side)) for side in (once, ~once)]
-        return pl.concat(parts)
+        """See `planning.Record`."""
+        return pl.concat([self._settled(part) for part in _once_and_dated(candidates)])
 
     def _settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         bounds = candidates.select(lo=pl.col("occurrence").min(), hi=pl.col("occurrence").max()).row(0)
@@ -84,6 +82,19 @@ class LedgerRecord:
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
         return plans.recently_planned(self.database, step_ids, since)
+
+    def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return pl.concat([self._predecessors(part) for part in _once_and_dated(wanted)])
+
+    def _predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        bounds = wanted.select(lo=pl.col("occurrence").min(), hi=pl.col("occurrence").max()).row(0)
+        lo, hi = (0, 0) if None in bounds else bounds
+        return plans.predecessors(self.database, wanted["step_id"].unique().to_list(), lo, hi)
+
+    def orders(self, campaigns: Sequence[str], until: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return interventions.orders(self.database, campaigns, until)
 
     def suppressions(self, at: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
@@ -109,6 +120,12 @@ class LedgerRecord:
     def salt(self) -> str:
         """See `planning.Record`."""
         return self.database.salt
+
+
+def _once_and_dated(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Occurrences of grain `once` are 0, far from all others: two ranges."""
+    once = pl.col("occurrence") == 0
+    return rows.filter(once), rows.filter(~once)
 
 
 def append(files: FileStore, plan: Plan, *, run_id: str, mode: str) -> int:

@@ -80,3 +80,9 @@ CREATE OR REPLACE MACRO fnv1a32(text) AS
 -- Where a text key lies in [0, 1) for this seed, in ten thousandths: GrowthBook's hash, version 2. Millions a second.
 CREATE OR REPLACE MACRO draw01(seed, key) AS
     CAST((fnv1a32(CAST(fnv1a32(seed || key) AS VARCHAR)) % 10000) / 10000 AS DOUBLE);
+
+-- What clocks in an IANA zone show at an instant.
+CREATE OR REPLACE MACRO local_time(moment, zone) AS timezone(zone, moment);
+
+-- A date and a time of day written HH:MM, as clocks show them.
+CREATE OR REPLACE MACRO date_at(day, clock) AS CAST(day AS DATE) + CAST(clock AS TIME);

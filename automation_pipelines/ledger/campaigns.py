@@ -8,7 +8,7 @@ move is audited. What a campaign may declare is `campaign`'s, whether it makes s
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import campaign_moves as moves
 from automation_pipelines.ledger.campaign_moves import ENDED, CampaignState, Move
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.interventions import LongestPause, longest_pauses
 from automation_pipelines.ledger.tables import campaign_steps, campaign_versions, campaigns
 from automation_pipelines.messages import TemplateSource
 
@@ -46,6 +47,8 @@ class ActiveCampaign:
     state: CampaignState
     started_at: datetime
     active_from: Mapping[str, datetime]
+    paused: LongestPause = field(default_factory=LongestPause)
+    """How long a subject was paused by hand at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ class CampaignStore:
             .where(campaigns.c.state.in_(list(statuses)), campaigns.c.started_at.is_not(None))
             .order_by(campaigns.c.campaign)
         )
-        steps = self._steps()
+        steps, paused = self._steps(), longest_pauses(self._database)
         return [
             ActiveCampaign(
                 Campaign.model_validate_json(row["spec"]),
@@ -207,6 +210,7 @@ class CampaignStore:
                 row["state"],
                 row["started_at"],
                 steps.get(row["campaign"], {}),
+                paused.get(row["campaign"], LongestPause()),
             )
             for row in self._database.read(wanted).iter_rows(named=True)
         ]

@@ -123,6 +123,15 @@ def settled(db: Database, campaign_ids: Collection[int], lo: int, hi: int) -> pl
     )
 
 
+def predecessors(db: Database, step_ids: Collection[int], lo: int, hi: int) -> pl.DataFrame:
+    """Key, state, sent, due_at and finished_at of the jobs of these steps with occurrence in [lo, hi]."""
+    j = jobs.c
+    # What another message of theirs said was said.
+    sent = sa.or_(j.state == State.COMPLETED, sa.func.coalesce(j.reason, "") == Reason.MERGED)
+    columns = (*(j[name] for name in KEY), j.state, sent.label("sent"), j.due_at, j.finished_at)
+    return db.read(sa.select(*columns).where(j.occurrence.between(lo, hi), j.step_id.in_(sorted(step_ids))))
+
+
 def recently_planned(db: Database, step_ids: Collection[int], since: datetime) -> pl.DataFrame:
     """(step_id, tenant_id, subject_id, due_at) of what these steps planned since then, for `repeat_after`."""
     j = jobs.c

@@ -19,10 +19,13 @@ from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED
 from automation_pipelines.planning.clock import Clock
+from automation_pipelines.planning.flow import keep_flow
+from automation_pipelines.planning.people import keep_people
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.rows import DECISIONS, typed
-from automation_pipelines.planning.steps import candidates, scope_frame, small_tables
+from automation_pipelines.planning.steps import candidates, places_of, scope_frame, small_tables
 from automation_pipelines.planning.variables import with_variables
+from automation_pipelines.planning.whens import keep_judged
 from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -85,6 +88,8 @@ def plan(
         return Plan(clock, pl.DataFrame(schema=DECISIONS), scope_frame([]))
     engine.add(**small_tables(present, numbers, clock))
     scope = candidates(engine, files, present, numbers)
+    keep_people(engine, places_of(present))
+    keep_flow(engine, present, numbers, record, clock)
     engine.add(
         settled=record.settled(engine.query("SELECT DISTINCT occurrence, campaign_id FROM everybody")),
         suppressions=record.suppressions(clock.as_of),
@@ -99,12 +104,17 @@ def plan(
 
 
 def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:
-    """The offsets of every zone that could be asked for, over the instants that anchors have."""
+    """The offsets of every zone that could be asked for, over the instants from which moments count."""
     zones = engine.query(
         "SELECT time_zone AS zone FROM tenants UNION SELECT time_zone FROM customers "
+        "UNION SELECT time_zone FROM contacts "
         "UNION SELECT zone FROM steps WHERE zone NOT IN ('tenant', 'recipient')"
     )
-    since, until = engine.query("SELECT min(anchor_at), max(anchor_at) FROM everybody").row(0)
+    since, until = engine.query(
+        "SELECT min(moment), max(moment) FROM (SELECT anchor_at AS moment FROM everybody "
+        "UNION ALL SELECT h.at FROM starts AS h UNION ALL SELECT due_at FROM predecessors "
+        "UNION ALL SELECT finished_at FROM predecessors) AS counted"
+    ).row(0)
     if since is None:
         return calendar.offsets((), clock.as_of, clock.as_of)
     return calendar.offsets(zones["zone"].drop_nulls(), since, until)
@@ -127,18 +137,23 @@ class _Planner:
             "SELECT * FROM everybody WHERE hash63(tenant_id || ':' || subject_id) % $slices = $place",
             {"slices": slices, "place": place},
         )
+        self._keep("entered")
+        self.engine.drop("candidates")
         self._keep("recipients")
-        self._keep("addressed")
-        self.engine.drop("candidates", "recipients")
+        self._keep("addressed", as_of=self.clock.as_of)
+        self.engine.drop("entered", "recipients")
         self._fall_due()
-        self._keep("moments")
+        self._keep("unsettled")
         self.engine.drop("due")
+        keep_judged(self.engine, self.files, self.campaigns, self.clock)
+        self._keep("moments")
+        self.engine.drop("unsettled", "judged")
         rows = self._decide()
         self.engine.drop("moments")
         return rows
 
-    def _keep(self, name: str) -> None:
-        self.engine.keep(name, self.files.find("planning", name).text)
+    def _keep(self, name: str, **values: object) -> None:
+        self.engine.keep(name, self.files.find("planning", name).text, values)
 
     def _fall_due(self) -> None:
         """Keep table `due`: the moments of the window, moved to where their send window is open."""

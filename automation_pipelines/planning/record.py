@@ -19,6 +19,15 @@ class Record(Protocol):
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """`step_id, tenant_id, subject_id, due_at` of what was planned with due_at from `since` on."""
 
+    def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """`KEY` columns, `state, sent, due_at, finished_at` of what became of steps that others come after.
+
+        At least of `wanted` (`occurrence, step_id`).
+        """
+
+    def orders(self, campaigns: Sequence[str], until: datetime) -> pl.DataFrame:
+        """`campaign, tenant_id, subject_id, occurrence, kind, at` of orders by hand, oldest first."""
+
     def suppressions(self, at: datetime) -> pl.DataFrame:
         """`tenant_id, channel, address_hash, topic, reason` in force."""
 

@@ -4,34 +4,95 @@ WITH placed AS (
     SELECT
         c.*,
         r.recipient_id,
-        CASE WHEN r.is_customer THEN k.email ELSE u.email END AS raw_address,
-        CASE WHEN r.is_customer THEN k.name ELSE u.name END AS recipient_name,
-        CASE WHEN r.is_customer THEN k.first_name END AS recipient_first_name,
-        coalesce(r.is_customer AND k.email_opt_out, false) AS opted_out,
+        r.recipient_kind,
+        r.person_id,
+        coalesce(k.time_zone, n.time_zone, t.time_zone) AS person_zone,
+        k.country,
         CASE s.zone
             WHEN 'tenant' THEN t.time_zone
-            WHEN 'recipient' THEN coalesce(CASE WHEN r.is_customer THEN k.time_zone END, t.time_zone)
+            WHEN 'recipient' THEN coalesce(k.time_zone, n.time_zone, t.time_zone)
             ELSE s.zone
         END AS zone,
         CASE s.window_zone
-            WHEN 'recipient' THEN coalesce(CASE WHEN r.is_customer THEN k.time_zone END, t.time_zone)
+            WHEN 'recipient' THEN coalesce(k.time_zone, n.time_zone, t.time_zone)
             WHEN 'tenant' THEN t.time_zone
             ELSE s.window_zone
         END AS window_zone,
         coalesce(s.clock, t.send_time) AS clock,
         t.active AS tenant_active
-    FROM candidates AS c
+    FROM entered AS c
     INNER JOIN steps AS s ON c.place = s.place
     INNER JOIN tenants AS t ON c.tenant_id = t.id
     INNER JOIN recipients AS r ON c.candidate_id = r.candidate_id
-    LEFT JOIN customers AS k ON r.is_customer AND c.customer_id = k.id AND c.tenant_id = k.tenant_id
-    LEFT JOIN users AS u ON NOT r.is_customer AND r.recipient_id = u.id AND c.tenant_id = u.tenant_id
+    LEFT JOIN customers AS k
+        ON r.recipient_kind = 'customer' AND r.person_id = k.id AND c.tenant_id = k.tenant_id
+    LEFT JOIN contacts AS n
+        ON r.recipient_kind = 'contact' AND r.person_id = n.id AND c.tenant_id = n.tenant_id
+),
+
+dated AS (
+    SELECT
+        p.*,
+        CASE WHEN s.minutes IS NULL THEN coalesce(shifted_date(p.base_at, o.seconds), p.anchor_on) END AS anchor_day
+    FROM placed AS p
+    INNER JOIN steps AS s ON p.place = s.place
+    LEFT JOIN offsets AS o ON p.zone = o.zone AND p.base_at >= o.since AND p.base_at < o.until
+),
+
+-- The pauses by hand since the moment counts, in its own zone; one that is not over lasts until now.
+paused AS (
+    SELECT
+        d.candidate_id,
+        d.recipient_id,
+        d.anchor_day + d.days AS day,
+        d.clock,
+        local_time(coalesce(h.until, $as_of), d.zone) AS until,
+        greatest(
+            local_time(h.since, d.zone), coalesce(local_time(d.base_at, d.zone), CAST(d.anchor_on AS TIMESTAMP))
+        ) AS since
+    FROM dated AS d
+    INNER JOIN pauses AS h
+        ON
+            d.campaign_id = h.campaign_id
+            AND d.tenant_id = h.tenant_id
+            AND d.subject_id = h.subject_id
+            AND coalesce(h.occurrence, d.occurrence) = d.occurrence
+    WHERE d.anchor_day IS NOT NULL
+),
+
+lasting AS (
+    SELECT
+        p.*,
+        sum(date_diff('day', CAST(p.since AS DATE), CAST(p.until AS DATE)))
+            OVER (PARTITION BY p.candidate_id, p.recipient_id ORDER BY p.since)
+        - date_diff('day', CAST(p.since AS DATE), CAST(p.until AS DATE)) AS days_before,
+        date_diff('day', CAST(p.since AS DATE), CAST(p.until AS DATE)) AS days
+    FROM paused AS p
+    WHERE p.until > p.since
+),
+
+-- Each pause that began before the day as shifted by those before it shifts it by its own days; the first that
+-- did not ends the row of them.
+shifts AS (
+    SELECT
+        l.candidate_id,
+        l.recipient_id,
+        CAST(
+            coalesce(
+                min(
+                    CASE
+                        WHEN l.since >= date_at(l.day + CAST(l.days_before AS INTEGER), l.clock) THEN l.days_before
+                    END
+                ),
+                max(l.days_before + l.days)
+            ) AS INTEGER
+        ) AS days
+    FROM lasting AS l
+    GROUP BY l.candidate_id, l.recipient_id
 )
 
 SELECT
-    p.*,
-    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, shifted_date(p.anchor_at, o.seconds)) END AS anchor_day,
-    CASE WHEN s.minutes IS NULL THEN coalesce(p.anchor_on, shifted_date(p.anchor_at, o.seconds)) + p.days END AS day
-FROM placed AS p
-INNER JOIN steps AS s ON p.place = s.place
-LEFT JOIN offsets AS o ON p.zone = o.zone AND p.anchor_at >= o.since AND p.anchor_at < o.until
+    d.*,
+    d.anchor_day + d.days + coalesce(h.days, 0) AS day
+FROM dated AS d
+LEFT JOIN shifts AS h ON d.candidate_id = h.candidate_id AND d.recipient_id = h.recipient_id

@@ -1,16 +1,20 @@
 -- One row per moment that falls due in the window: its instant, moved to the next opening, and its expiry.
+-- Of capped and guarded campaigns also what falls due in the rest of the recipient's day: it is `upcoming`.
 WITH nominal AS (
     SELECT
         d.*,
         s.lane,
         s.active_from,
         CASE
-            WHEN s.minutes IS NULL THEN l.instant
-            ELSE plus_minutes(d.anchor_at, s.minutes)
+            WHEN s.minutes IS NOT NULL THEN plus_minutes(d.base_at, s.minutes)
+            -- A day of a timeline, or one after a step, does not lie before what it counts from.
+            WHEN f.not_before THEN greatest(l.instant, d.base_at)
+            ELSE l.instant
         END AS nominal_at,
         coalesce(d.anchor_at, n.instant) AS anchor_instant
     FROM addressed AS d
     INNER JOIN steps AS s ON d.place = s.place
+    INNER JOIN flows AS f ON d.place = f.place
     LEFT JOIN local_times AS l ON d.zone = l.zone AND d.day = l.day AND d.clock = l.at
     LEFT JOIN local_times AS n ON d.zone = n.zone AND d.anchor_day = n.day AND d.clock = n.at
 ),
@@ -46,7 +50,19 @@ SELECT
     CASE
         WHEN s.before THEN least(plus_minutes(m.due_at, s.lateness_minutes), m.anchor_instant)
         ELSE plus_minutes(m.due_at, s.lateness_minutes)
-    END AS expires_at
+    END AS expires_at,
+    m.due_at > s.due_to AS upcoming
 FROM moved AS m
 INNER JOIN steps AS s ON m.place = s.place
-WHERE m.due_at >= s.due_from AND m.due_at <= s.due_to
+INNER JOIN flows AS f ON m.place = f.place
+WHERE
+    m.due_at >= s.due_from
+    AND (
+        m.due_at <= s.due_to
+        OR (
+            f.looks_ahead
+            AND m.anchor_on IS NOT NULL
+            AND m.due_at < plus_minutes(s.due_to, 2880)
+            AND local_date(m.due_at, m.person_zone) <= local_date(s.due_to, m.person_zone)
+        )
+    )

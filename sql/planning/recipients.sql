@@ -1,44 +1,118 @@
--- One row per candidate and person who gets the step; recipient 0 is the subject's own contact, or nobody.
--- Two roles held by one person make one recipient.
-WITH teams AS (
-    SELECT DISTINCT c.tenant_id, c.agent_id FROM candidates AS c
+-- One row per candidate and recipient of its step, whatever roles name them; two roles of one person are one.
+-- Recipient 0 is the subject's own customer, the step itself where it is no message, or nobody at all.
+WITH asked AS (
+    SELECT
+        c.candidate_id,
+        c.tenant_id,
+        c.customer_id,
+        c.agent_id,
+        c.account_id,
+        r.role
+    FROM entered AS c
+    INNER JOIN step_roles AS r ON c.place = r.place AND coalesce(r.tenant_id, c.tenant_id) = c.tenant_id
 ),
 
+agents AS (
+    SELECT DISTINCT a.tenant_id, a.agent_id FROM asked AS a
+),
+
+in_charge AS (
+    SELECT g.tenant_id, g.agent_id, u.id, u.active, u.manager_id, u.department
+    FROM agents AS g
+    INNER JOIN users AS u ON g.agent_id = u.id AND g.tenant_id = u.tenant_id
+),
+
+-- Who holds a role for an agent, of the staff.
 staff AS (
-    SELECT t.tenant_id, t.agent_id, 'agent' AS role, a.id AS person
-    FROM teams AS t
-    INNER JOIN users AS a ON t.agent_id = a.id AND t.tenant_id = a.tenant_id
-    WHERE a.active
+    SELECT i.tenant_id, i.agent_id, 'agent' AS role, i.id AS person_id
+    FROM in_charge AS i
+    WHERE i.active
     UNION ALL
-    SELECT t.tenant_id, t.agent_id, 'agent_manager' AS role, m.id AS person
-    FROM teams AS t
-    INNER JOIN users AS a ON t.agent_id = a.id AND t.tenant_id = a.tenant_id
-    INNER JOIN users AS m ON a.manager_id = m.id AND t.tenant_id = m.tenant_id
+    SELECT i.tenant_id, i.agent_id, 'agent_manager' AS role, m.id AS person_id
+    FROM in_charge AS i
+    INNER JOIN users AS m ON i.manager_id = m.id AND i.tenant_id = m.tenant_id
     WHERE m.active
     UNION ALL
-    SELECT t.tenant_id, t.agent_id, 'department_manager' AS role, m.id AS person
-    FROM teams AS t
-    INNER JOIN users AS a ON t.agent_id = a.id AND t.tenant_id = a.tenant_id
-    INNER JOIN users AS m ON t.tenant_id = m.tenant_id AND a.department = m.department
-    WHERE m.active AND m.role = 'department_manager'
+    SELECT
+        i.tenant_id,
+        i.agent_id,
+        CASE WHEN n.place = 1 THEN 'team' ELSE 'department_manager' END AS role,
+        m.id AS person_id
+    FROM in_charge AS i
+    INNER JOIN users AS m ON i.tenant_id = m.tenant_id AND i.department = m.department
+    CROSS JOIN (SELECT 1 AS place UNION ALL SELECT 2 AS place) AS n
+    WHERE m.active AND (n.place = 1 OR m.role = 'department_manager')
     UNION ALL
-    SELECT t.tenant_id, t.agent_id, 'senior_management' AS role, m.id AS person
-    FROM teams AS t
-    INNER JOIN users AS m ON t.tenant_id = m.tenant_id
-    WHERE m.active AND m.role = 'senior_management'
+    SELECT g.tenant_id, g.agent_id, l.role, m.id AS person_id
+    FROM agents AS g
+    INNER JOIN users AS m ON g.tenant_id = m.tenant_id
+    INNER JOIN (
+        SELECT 'senior_management' AS role, 'senior_management' AS level
+        UNION ALL
+        SELECT 'executives' AS role, 'executive' AS level
+    ) AS l ON m.role = l.level
+    WHERE m.active
+),
+
+-- Who holds a role for an account, of the staff.
+keepers AS (
+    SELECT a.tenant_id, a.id AS account_id, 'account_owner' AS role, u.id AS person_id
+    FROM accounts AS a
+    INNER JOIN users AS u ON a.owner_id = u.id AND a.tenant_id = u.tenant_id
+    WHERE u.active
     UNION ALL
-    SELECT t.tenant_id, t.agent_id, 'executives' AS role, m.id AS person
-    FROM teams AS t
-    INNER JOIN users AS m ON t.tenant_id = m.tenant_id
-    WHERE m.active AND m.role = 'executive'
+    SELECT a.tenant_id, a.id AS account_id, 'success_manager' AS role, u.id AS person_id
+    FROM accounts AS a
+    INNER JOIN users AS u ON a.csm_id = u.id AND a.tenant_id = u.tenant_id
+    WHERE u.active
+),
+
+reached AS (
+    SELECT
+        a.candidate_id,
+        CAST(0 AS BIGINT) AS recipient_id,
+        'subject' AS recipient_kind,
+        CAST(NULL AS BIGINT) AS person_id
+    FROM asked AS a
+    WHERE a.role = 'subject'
+    UNION ALL
+    SELECT
+        a.candidate_id,
+        CAST(0 AS BIGINT) AS recipient_id,
+        'customer' AS recipient_kind,
+        coalesce(s.survivor_id, a.customer_id) AS person_id
+    FROM asked AS a
+    LEFT JOIN survivors AS s ON a.customer_id = s.id AND a.tenant_id = s.tenant_id
+    WHERE a.role = 'customer' AND a.customer_id IS NOT NULL
+    UNION ALL
+    SELECT a.candidate_id, p.person_id AS recipient_id, 'user' AS recipient_kind, p.person_id
+    FROM asked AS a
+    INNER JOIN staff AS p
+        ON a.role = p.role AND a.tenant_id = p.tenant_id AND a.agent_id IS NOT DISTINCT FROM p.agent_id
+    UNION ALL
+    SELECT a.candidate_id, p.person_id AS recipient_id, 'user' AS recipient_kind, p.person_id
+    FROM asked AS a
+    INNER JOIN keepers AS p ON a.role = p.role AND a.tenant_id = p.tenant_id AND a.account_id = p.account_id
+    UNION ALL
+    SELECT
+        a.candidate_id,
+        hash63('contacts:' || p.id) AS recipient_id,
+        'contact' AS recipient_kind,
+        p.id AS person_id
+    FROM asked AS a
+    INNER JOIN contacts AS p ON a.tenant_id = p.tenant_id AND a.account_id = p.account_id
+    WHERE a.role = 'contacts' AND p.active
+    UNION ALL
+    SELECT c.candidate_id, f.recipient_id, 'fixed' AS recipient_kind, f.recipient_id AS person_id
+    FROM entered AS c
+    INNER JOIN fixed_addresses AS f ON c.place = f.place
 )
 
 SELECT
     c.candidate_id,
-    coalesce(p.person, 0) AS recipient_id,
-    bool_or(r.role = 'customer') AS is_customer
-FROM candidates AS c
-INNER JOIN step_roles AS r ON c.place = r.place
-LEFT JOIN staff AS p
-    ON r.role = p.role AND c.tenant_id = p.tenant_id AND c.agent_id IS NOT DISTINCT FROM p.agent_id
-GROUP BY c.candidate_id, coalesce(p.person, 0)
+    coalesce(r.recipient_id, 0) AS recipient_id,
+    coalesce(min(r.recipient_kind), 'none') AS recipient_kind,
+    min(r.person_id) AS person_id
+FROM entered AS c
+LEFT JOIN reached AS r ON c.candidate_id = r.candidate_id
+GROUP BY c.candidate_id, coalesce(r.recipient_id, 0)

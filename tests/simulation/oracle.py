@@ -180,9 +180,7 @@ class Oracle:
                 continue
             staff = [Recipient(u["id"], u["email"]) for u in self._staff(role, row) if u["active"]]
             people |= {one.id: one for one in staff}
-            if not staff:
-                people.setdefault(0, Recipient(0, None))
-        return people.values()
+        return people.values() or [Recipient(0, None)]
 
     def _customer(self, row: Row) -> Recipient:
         customer = self.crm["customers"].get(row.customer or 0)

@@ -14,12 +14,13 @@ CONTACT = (
     "wallet_pass",
     "locale",
     "time_zone",
+    "country",
     "email_opt_out",
     "merged_into",
 )
 """What planning needs of the customer a message goes to."""
 
-PROFILE = ("segment", "country", "status", "lifetime_value", "pipeline_stage", "agent_id")
+PROFILE = ("segment", "status", "lifetime_value", "pipeline_stage", "agent_id")
 """What the audiences of customers tell beside it."""
 
 CUSTOMER_NAME = Column("customer_name", Type.TEXT, "Full name of the customer.", personal=True)

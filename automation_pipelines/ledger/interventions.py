@@ -1,0 +1,160 @@
+"""What a person ordered about one subject of a campaign: start, pause, resume, stop. Append-only, audited.
+
+What planning makes of it is `planning.flow`'s.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import polars as pl
+import sqlalchemy as sa
+
+from automation_pipelines.errors import RefusedError
+from automation_pipelines.ledger import campaign_moves as moves
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.tables import interventions
+
+Order = Literal["start", "pause", "resume", "stop"]
+Standing = Literal["untouched", "started", "paused", "stopped"]
+
+_LEAVES: dict[Order, Standing] = {
+    "start": "started",
+    "pause": "paused",
+    "resume": "started",
+    "stop": "stopped",
+}
+ALLOWED: dict[Order, frozenset[Standing]] = {
+    "start": frozenset({"untouched", "stopped"}),
+    "pause": frozenset({"untouched", "started"}),
+    "resume": frozenset({"paused"}),
+    "stop": frozenset({"untouched", "started", "paused"}),
+}
+"""Which orders make sense where; everything else is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One subject of a campaign: its number, and the CRM's own key for people."""
+
+    tenant_id: int
+    subject_id: int
+    text: str
+
+
+def give(db: Database, order: Order, campaign: str, subject: Subject, *, by: str, at: datetime) -> None:
+    """Append one order; `RefusedError` where it makes no sense after those before it."""
+    with db.begin() as connection:
+        found = moves.locked(connection, campaign)
+        if found is None:
+            raise RefusedError(moves.unknown(campaign))
+        if found.state in moves.ENDED:
+            msg = f"cannot {order} anybody in campaign '{campaign}': it is {found.state}"
+            raise RefusedError(msg)
+        before, since = _standing(connection, campaign, subject)
+        _check(order, f"subject {subject.text} of campaign '{campaign}'", before, since, at)
+        row = {
+            "tenant_id": subject.tenant_id,
+            "campaign": campaign,
+            "subject_id": subject.subject_id,
+            "subject_text": subject.text,
+            "kind": order,
+            "at": at,
+            "by": by,
+        }
+        connection.execute(interventions.insert().values(row))
+        detail = {
+            "campaign": campaign,
+            "tenant": subject.tenant_id,
+            "subject": subject.text,
+            "before": before,
+        }
+        moves.record(connection, f"subject.{order}", by, at, **detail)
+
+
+def _check(order: Order, whom: str, before: Standing, since: datetime | None, at: datetime) -> None:
+    if before not in ALLOWED[order]:
+        allowed = ", ".join(word for word, froms in ALLOWED.items() if before in froms)
+        msg = f"cannot {order} {whom}: it is {before}; allowed: {allowed}"
+        raise RefusedError(msg)
+    if since is not None and at < since:
+        msg = f"cannot {order} {whom} at {at.isoformat()}: the order before it is of {since.isoformat()}"
+        raise RefusedError(msg)
+
+
+def _standing(connection: sa.Connection, campaign: str, subject: Subject) -> tuple[Standing, datetime | None]:
+    i = interventions.c
+    newest = (
+        sa.select(i.kind, i.at)
+        .where(i.campaign == campaign, i.tenant_id == subject.tenant_id, i.subject_id == subject.subject_id)
+        .order_by(i.at.desc(), i.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(newest).one_or_none()
+    return (_LEAVES[found.kind], found.at) if found else ("untouched", None)
+
+
+def orders(db: Database, campaigns: Collection[str], until: datetime) -> pl.DataFrame:
+    """`campaign, tenant_id, subject_id, occurrence, kind, at` of these campaigns until then, oldest first."""
+    i = interventions.c
+    return db.read(
+        sa.select(i.campaign, i.tenant_id, i.subject_id, i.occurrence, i.kind, i.at)
+        .where(i.campaign.in_(sorted(campaigns)), i.at <= until)
+        .order_by(i.at, i.id)
+    )
+
+
+def known_by(db: Database, campaign: str, subject: str) -> list[Subject]:
+    """Who was called so in orders about this campaign before."""
+    i = interventions.c
+    wanted = sa.select(i.tenant_id, i.subject_id, i.subject_text).distinct()
+    rows = db.read(wanted.where(i.campaign == campaign, i.subject_text == subject)).rows()
+    return [Subject(*row) for row in rows]
+
+
+def pauses(given: pl.DataFrame) -> pl.DataFrame:
+    """The pauses in `orders`, as `campaign, tenant_id, subject_id, occurrence, since, until`; null: not over.
+
+    Whatever is ordered next ends a pause.
+    """
+    subject = ["campaign", "tenant_id", "subject_id", "occurrence"]
+    changed = given.filter(
+        pl.col("kind").ne_missing(pl.col("kind").shift().over(subject)),
+    )
+    until = pl.col("at").shift(-1).over(subject)
+    return (
+        changed.with_columns(until.alias("until"))
+        .filter(pl.col("kind") == "pause")
+        .select(*subject, pl.col("at").alias("since"), "until")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LongestPause:
+    """A bound on how long any subject of one campaign was paused: what is over, and since when one lasts."""
+
+    over: timedelta = timedelta(0)
+    since: datetime | None = None
+
+    def until(self, moment: datetime) -> timedelta:
+        """How long it is by then."""
+        return self.over + (max(moment - self.since, timedelta(0)) if self.since else timedelta(0))
+
+
+def longest_pauses(db: Database) -> dict[str, LongestPause]:
+    """A bound for each campaign that has pauses at all."""
+    i = interventions.c
+    columns = (i.campaign, i.tenant_id, i.subject_id, i.occurrence, i.kind, i.at)
+    paused = sa.select(i.campaign).where(i.kind == "pause")
+    given = db.read(sa.select(*columns).where(i.campaign.in_(paused)).order_by(i.at, i.id))
+    each = (
+        pauses(given)
+        .group_by("campaign", "tenant_id", "subject_id")
+        .agg(
+            (pl.col("until") - pl.col("since")).sum().alias("over"),
+            pl.col("since").filter(pl.col("until").is_null()).min().alias("open"),
+        )
+    )
+    bounds = each.group_by("campaign").agg(pl.col("over").max(), pl.col("open").min())
+    return {campaign: LongestPause(over, since) for campaign, over, since in bounds.iter_rows()}

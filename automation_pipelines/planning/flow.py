@@ -1,0 +1,108 @@
+"""What a step waits for, and what people ordered: small tables for the statements of `sql/planning/`.
+
+Which steps come after which, who was started, paused and stopped by hand. What that does to a moment is
+said in `entered.sql`, `addressed.sql` and `moments.sql`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.types import Anchor
+from automation_pipelines.engine import Engine
+from automation_pipelines.ledger.campaigns import ActiveCampaign
+from automation_pipelines.ledger.interventions import pauses
+from automation_pipelines.model import Purpose
+from automation_pipelines.planning.chains import started_by_hand
+from automation_pipelines.planning.clock import Clock
+from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.steps import Numbers, Place, places_of
+
+_FLOWS = pl.Schema(
+    {
+        "place": pl.Int64(),
+        "above": pl.String(),
+        "requires_sent": pl.Boolean(),
+        "not_before": pl.Boolean(),
+        "by_hand": pl.Boolean(),
+        "start_is_anchor": pl.Boolean(),
+        "looks_ahead": pl.Boolean(),
+    }
+)
+_FOLLOWS = pl.Schema({"place": pl.Int64(), "step_id": pl.Int64()})
+
+
+def keep_flow(
+    engine: Engine, campaigns: Sequence[ActiveCampaign], numbers: Numbers, record: Record, clock: Clock
+) -> None:
+    """Make known: flows, follows, predecessors, pauses, starts and orders. Table `everybody` is there."""
+    places = list(places_of(campaigns))
+    engine.add(
+        flows=pl.DataFrame([_flow_row(place) for place in places], schema=_FLOWS, orient="row"),
+        follows=pl.DataFrame(_follows(places, numbers), schema=_FOLLOWS, orient="row"),
+    )
+    wanted = engine.query(
+        "SELECT DISTINCT c.occurrence, f.step_id FROM everybody AS c "
+        "INNER JOIN follows AS f ON c.place = f.place"
+    )
+    engine.add(predecessors=record.predecessors(wanted))
+    given = record.orders([active.spec.id for active in campaigns], clock.as_of)
+    engine.add(**order_tables(given, numbers))
+
+
+def _flow_row(place: Place) -> tuple[object, ...]:
+    spec, step = place.active.spec, place.step
+    audience = AUDIENCES[spec.audience]
+    return (
+        place.number,
+        step.after,
+        step.requires == "sent",
+        step.after is not None or step.day is not None,
+        started_by_hand(spec),
+        any(read.source == "interventions" for read in audience.reads),
+        audience.anchor is not Anchor.INSTANT and spec.purpose is not Purpose.INTERNAL,
+    )
+
+
+def _follows(places: Iterable[Place], numbers: Numbers) -> list[tuple[int, int]]:
+    """Each place that comes after a step, with the number of every part of that step."""
+    return [
+        (place.number, numbers[place.active.spec.id, part.id])
+        for place in places
+        if place.step.after is not None
+        for part in place.active.spec.parts
+        if part.id.partition("/")[0] == place.step.after and not part.id.endswith("/undo")
+    ]
+
+
+def order_tables(given: pl.DataFrame, numbers: Numbers) -> dict[str, pl.DataFrame]:
+    """`starts`, `pauses`, and `orders`: the pauses and stops that are in force."""
+    ids = {campaign: number for (campaign, step), number in numbers.items() if step == ""}
+    number = pl.col("campaign").replace_strict(ids, default=None, return_dtype=pl.Int64)
+    whom = (number.alias("campaign_id"), "tenant_id", "subject_id", "occurrence")
+    paused = pauses(given).select(*whom, "since", "until")
+    started = given.filter(pl.col("kind") == "start")
+    last = started.group_by("campaign", "tenant_id", "subject_id").agg(pl.col("at").max().alias("started_at"))
+    stopped = given.filter(pl.col("kind") == "stop").join(
+        last, on=["campaign", "tenant_id", "subject_id"], how="left"
+    )
+    lifted = pl.col("started_at") > pl.col("at")
+    return {
+        "starts": started.select(*whom, "at"),
+        "pauses": paused,
+        "orders": pl.concat(
+            [
+                paused.filter(pl.col("until").is_null()).select(
+                    "campaign_id",
+                    "tenant_id",
+                    "subject_id",
+                    "occurrence",
+                    pl.lit("pause").alias("kind"),
+                    pl.col("since").alias("at"),
+                    pl.lit(value=False).alias("lifted"),
+                ),
+                stopped.select(*whom, "kind", "at", lifted.fill_null(value=False).alias("lifted")),
+            ]
+        ),
+    }

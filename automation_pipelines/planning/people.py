@@ -1,0 +1,46 @@
+"""Small inputs on the people steps go to: fixed addresses, and whose record was merged into whose.
+
+Who holds a role is `sql/planning/recipients.sql`'s; how a person can be reached is a matter of the gates.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from automation_pipelines.engine import Engine
+from automation_pipelines.planning.steps import Place
+
+_ADDRESSES = pl.Schema({"place": pl.Int64(), "address": pl.String()})
+_SURVIVORS = pl.Schema(dict.fromkeys(("tenant_id", "id", "survivor_id"), pl.Int64()))
+_MERGERS = 10
+"""How many mergers of one person are followed; records that were merged in a circle end there too."""
+
+
+def keep_people(engine: Engine, places: Iterable[Place]) -> None:
+    """Keep the tables `fixed_addresses` (place, address, recipient_id) and `survivors`."""
+    rows = [(place.number, address) for place in places for address in place.step.to]
+    engine.add(
+        named_addresses=pl.DataFrame(rows, schema=_ADDRESSES, orient="row"),
+        survivors=survivors(
+            engine.query("SELECT tenant_id, id, merged_into FROM customers WHERE merged_into IS NOT NULL")
+        ),
+    )
+    engine.keep(
+        "fixed_addresses",
+        "SELECT place, min(address) AS address, hash63('to:' || normal_email(address)) AS recipient_id "
+        "FROM named_addresses GROUP BY place, hash63('to:' || normal_email(address))",
+    )
+
+
+def survivors(merged: pl.DataFrame) -> pl.DataFrame:
+    """`tenant_id, id, survivor_id` of customers whose record was merged, at last, into that one."""
+    onward = merged.select(
+        "tenant_id", pl.col("id").alias("survivor_id"), pl.col("merged_into").alias("next")
+    )
+    last = merged.select("tenant_id", "id", pl.col("merged_into").alias("survivor_id"))
+    for _ in range(_MERGERS):
+        further = last.join(onward, on=["tenant_id", "survivor_id"], how="left", maintain_order="left")
+        if further["next"].null_count() == len(further):
+            break
+        last = further.select("tenant_id", "id", pl.coalesce("next", "survivor_id").alias("survivor_id"))
+    return last.select(pl.col(name).cast(dtype) for name, dtype in _SURVIVORS.items())
