@@ -137,7 +137,7 @@ def test_a_template_no_campaign_uses_is_shown_to_any_customer(run: Run) -> None:
             ConfigurationError,
             "'hello' has no message for this step and variant",
         ),
-        (("hello", "--sample", "campaigns/hello.yaml"), ConfigurationError, "is no JSON"),
+        (("hello", "--sample", "campaigns/hello.yaml"), ConfigurationError, "is no JSON file"),
         (("campaigns/broken.yaml",), CampaignError, "colour: unknown key 'colour'"),
     ],
 )

@@ -51,7 +51,7 @@ def list_(folder: Path | None) -> None:
 @click.option("--tenant", type=int, help="In the name of this tenant, as the latest tick saw it.")
 @click.option(
     "--sample",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="A JSON object of variables that replace sample values.",
 )
 @click.option(
@@ -122,8 +122,8 @@ def _files(specimen: Specimen) -> Iterator[tuple[str, str]]:
 def _row(path: Path) -> dict[str, Any]:
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        msg = f"{path} is no JSON: {error}"
+    except (OSError, ValueError) as error:
+        msg = f"{path} is no JSON file: {error}"
         raise ConfigurationError(msg) from None
     if not isinstance(row, dict):
         msg = f'{path}: write one JSON object of variables, such as {{"first_name": "Ada"}}'

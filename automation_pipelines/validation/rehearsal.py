@@ -62,6 +62,7 @@ _NAMED: Mapping[str, object] = {
     "currency": "EUR",
     "country": "FR",
 }
+_MESSAGE = ("channel", "locale", "direction")
 _COUPON = "SAMPLE-2026"
 _ITEMS = 2
 
@@ -70,13 +71,11 @@ def variables(
     audience: Audience, campaign: Campaign | None = None, step: Step | None = None
 ) -> frozenset[str]:
     """Return every variable a template of this audience may use."""
-    row = sample(audience, campaign=campaign, step=step)
-    spaces = {space: row[space] for space in NAMESPACES if space in row}
+    filled = sample(audience, campaign=campaign, step=step)
+    filled["message"] = dict.fromkeys(_MESSAGE)
     columns = {column.name for column in audience.columns}
-    spaced = {f"{space}.{name}" for space, names in spaces.items() for name in names}
-    return frozenset(columns | spaced | STANDING.keys() | (row.keys() & {"coupon", "items"})) | {
-        f"message.{name}" for name in ("locale", "direction")
-    }
+    spaced = {f"{space}.{name}" for space in NAMESPACES & filled.keys() for name in filled[space]}
+    return frozenset(columns | spaced | STANDING.keys() | (filled.keys() & {"coupon", "items"}))
 
 
 def sample(
