@@ -90,6 +90,7 @@ class Composer:
         self._branding = branding
         self._installation = installation_name(salt)
         self._version = cache(campaigns.version)
+        self._variant = cache(self._find)
         self._template = cache(self._compile)
         self._action = cache(lambda name: action(sqlfiles, name))
 
@@ -167,13 +168,16 @@ class Composer:
         return self._version(job.campaign, job.campaign_version)
 
     def _step(self, job: Job) -> Step:
-        """The step as the job's variant has it."""
-        for step in self.spec(job).parts:
-            if step.id == job.step:
-                own = step.variants.get(job.variant) if job.variant else None
+        return self._variant(job.campaign, job.campaign_version, job.step, job.variant)
+
+    def _find(self, campaign: str, version: int, name: str, variant: str | None) -> Step:
+        """The step as a variant has it."""
+        for step in self._version(campaign, version).spec.parts:
+            if step.id == name:
+                own = step.variants.get(variant) if variant else None
                 changes = own.model_dump(include={"template", "subject"}, exclude_none=True) if own else {}
                 return step.model_copy(update=changes)
-        msg = f"version {job.campaign_version} of campaign '{job.campaign}' has no step '{job.step}'"
+        msg = f"version {version} of campaign '{campaign}' has no step '{name}'"
         raise MessageError(msg)
 
     def _template_of(self, order: _Order) -> MessageTemplate:
