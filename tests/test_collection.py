@@ -11,6 +11,7 @@ from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.extraction import Demand, Keys, Selection, collect
 from automation_pipelines.extraction import statements as crm_statements
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.selection import Need, demands
 from automation_pipelines.tick import read_frames
 from tests.happened import happen
 from tests.past import plan, settle, tell
@@ -141,3 +142,27 @@ def test_an_onward_range_has_no_end_and_reaches_back_as_far_as_it_says(world: Wo
         frame = read_frames(world.installation, [demand("customers", predicate)])["customers"]
         inner = frame.filter(pl.col("id").is_in([1, 2, 3, 4]))
         assert inner["id"].sort().to_list() == expected
+
+
+def test_whom_a_record_was_merged_into_travels_too(world: World) -> None:
+    world.add("tenants", id=1)
+    for key, into in ((1, None), (2, 1), (3, None)):
+        world.add("customers", id=key, merged_into=into)
+    world.add("quotes", id=9, customer_id=2, sent_at="2026-03-01T09:00")
+    frames = read_frames(world.installation, demands([Need("open_quotes", MORNING)]))
+    assert sorted(frames["customers"]["id"]) == [1, 2]
+
+
+def test_nothing_that_is_not_due_travels(world: World) -> None:
+    world.add("tenants", id=1)
+    world.add("accounts", id=1, created_at="2026-03-01T09:00")
+    world.add("accounts", id=2)
+    for key in (1, 2):
+        world.add("goals", id=key, account_id=key)
+        world.add("engagements", id=key, account_id=key)
+        world.add("contacts", id=key, account_id=key)
+        world.add("customers", id=key)
+    frames = read_frames(world.installation, demands([Need("accounts_created", MORNING)]))
+    found = {name: frames[name]["id"].to_list() for name in ("accounts", "goals", "engagements", "contacts")}
+    assert found == {"accounts": [1], "goals": [1], "engagements": [1], "contacts": [1]}
+    assert frames["customers"].is_empty()

@@ -2,114 +2,16 @@
 
 from datetime import timedelta
 
-from automation_pipelines.catalogue.audiences.shared import CONTACT, CURRENCY, NAMES
+from automation_pipelines.catalogue.audiences.account_facts import (
+    ACCOUNT,
+    ACCOUNT_COLUMNS,
+    ENGAGEMENT,
+    GOAL,
+    KNOWN,
+)
 from automation_pipelines.catalogue.types import Among, Anchor, Audience, Column, Grain, InRange, Read, Type
 
-_ACCOUNT = (
-    "id",
-    "tenant_id",
-    "name",
-    "industry",
-    "size",
-    "arr",
-    "currency",
-    "health_score",
-    "churn_risk",
-    "status",
-    "owner_id",
-    "csm_id",
-    "customer_id",
-    "product_name",
-    "contract_ends_on",
-    "next_meeting_at",
-    "created_at",
-)
-_ENGAGEMENT = (
-    "id",
-    "tenant_id",
-    "account_id",
-    "customer_id",
-    "user_id",
-    "type",
-    "status",
-    "outcome",
-    "at",
-)
-_GOAL = ("id", "tenant_id", "account_id", "title", "status", "due_on", "created_at")
-_PERSON = (
-    "id",
-    "tenant_id",
-    "account_id",
-    "name",
-    "first_name",
-    "email",
-    "phone",
-    "role",
-    "locale",
-    "time_zone",
-    "email_opt_out",
-    "active",
-)
 _CHANGE = ("id", "tenant_id", "source", "row_id", "column", "old", "new", "at")
-
-ACCOUNT_COLUMNS = (
-    Column("account_id", Type.ID, "The account."),
-    Column("account_key", Type.TEXT, "The account's key as the CRM writes it."),
-    Column("account_name", Type.TEXT, "Name of the company.", variable="account.name"),
-    Column("industry", Type.TEXT, "Industry.", variable="account.industry"),
-    Column("size", Type.INTEGER, "Employees.", variable="account.size"),
-    Column("arr", Type.MONEY, "Annual recurring revenue, minor units.", variable="account.arr"),
-    CURRENCY,
-    Column("health_score", Type.INTEGER, "0 (poor) to 100, now.", variable="account.health_score"),
-    Column("churn_risk", Type.INTEGER, "0 to 100 (about to leave), now.", variable="account.churn_risk"),
-    Column(
-        "account_status",
-        Type.TEXT,
-        "trial, onboarding, active, at_risk or churned, now.",
-        variable="account.status",
-    ),
-    Column("product_name", Type.TEXT, "What they bought."),
-    Column("contract_ends_on", Type.DATE, "Last day of the contract."),
-    Column("account_created_at", Type.INSTANT, "When the account was opened."),
-    Column("last_engagement_at", Type.INSTANT, "The last contact that took place."),
-    Column(
-        "last_engagement_type",
-        Type.TEXT,
-        "meeting, call, email, support or training.",
-        variable="engagement.last_engagement_type",
-    ),
-    Column("last_engagement_outcome", Type.TEXT, "positive, neutral, negative or no_response."),
-    Column(
-        "last_meeting_date",
-        Type.DATE,
-        "Day of the last meeting that took place, tenant's zone.",
-        variable="engagement.last_meeting_date",
-    ),
-    Column(
-        "next_meeting_date",
-        Type.DATE,
-        "Day of the next meeting agreed, tenant's zone.",
-        variable="engagement.next_meeting_date",
-    ),
-    Column("days_silent", Type.INTEGER, "Whole days since the last contact; null: there was none."),
-    Column("engagements_30_days", Type.INTEGER, "Contacts that took place in the last 30 days."),
-    Column("engagements_90_days", Type.INTEGER, "Contacts that took place in the last 90 days."),
-    Column("missed_90_days", Type.INTEGER, "Contacts missed in the last 90 days."),
-    Column("negative_90_days", Type.INTEGER, "Contacts that went badly in the last 90 days."),
-    Column("goals_active", Type.INTEGER, "Goals under way.", variable="goals.active"),
-    Column("goals_completed", Type.INTEGER, "Goals achieved.", variable="goals.completed"),
-    Column("goals_at_risk", Type.INTEGER, "Goals at risk.", variable="goals.at_risk"),
-    Column("goals_missed", Type.INTEGER, "Goals missed.", variable="goals.missed"),
-    Column(
-        "contact_name", Type.TEXT, "Full name of the main contact.", personal=True, variable="contact.name"
-    ),
-    Column(
-        "contact_email", Type.TEXT, "Address of the main contact.", personal=True, variable="contact.email"
-    ),
-    Column("contact_role", Type.TEXT, "Position of the main contact.", variable="contact.role"),
-    *NAMES,
-)
-"""What is known of an account, in every audience about accounts; `sql/facts/account_facts.sql` makes it."""
 
 
 def _account(
@@ -123,21 +25,15 @@ def _account(
     columns: tuple[Column, ...] = (),
 ) -> Audience:
     """An audience about accounts: `reads` says which, all that is known of them is read beside it."""
-    known = (
-        Read("engagements", _ENGAGEMENT, of=("accounts", "id"), by="account_id"),
-        Read("goals", _GOAL, of=("accounts", "id"), by="account_id"),
-        Read("contacts", _PERSON, of=("accounts", "id"), by="account_id"),
-        Read("customers", CONTACT, of=("accounts", "customer_id")),
-    )
     own = {column.name for column in columns}
     rest = tuple(column for column in ACCOUNT_COLUMNS if column.name not in own)
     return Audience(
-        name, row, subject, anchor, grain, (*reads, *known), (*columns, *rest), facts=("account_facts",)
+        name, row, subject, anchor, grain, (*reads, *KNOWN), (*columns, *rest), facts=("account_facts",)
     )
 
 
 def _accounts_of(source: str, column: str = "account_id") -> Read:
-    return Read("accounts", _ACCOUNT, of=(source, column))
+    return Read("accounts", ACCOUNT, of=(source, column))
 
 
 def _changes(source: str, column: str, *, before: timedelta = timedelta(0)) -> Read:
@@ -148,7 +44,7 @@ def _changes(source: str, column: str, *, before: timedelta = timedelta(0)) -> R
 ACCOUNTS = _account(
     "accounts",
     "an account: the segment of a broadcast, which brings its own schedule",
-    (Read("accounts", _ACCOUNT),),
+    (Read("accounts", ACCOUNT),),
     anchor=Anchor.SCHEDULE,
     grain=Grain.DAY,
 )
@@ -156,14 +52,14 @@ ACCOUNTS = _account(
 ACCOUNTS_CREATED = _account(
     "accounts_created",
     "an account; the moment it was opened is the anchor, and it counts once whatever an import does to it",
-    (Read("accounts", _ACCOUNT, (InRange("created_at"),)),),
+    (Read("accounts", ACCOUNT, (InRange("created_at"),)),),
     grain=Grain.ONCE,
 )
 
 CONTRACTS_ENDING = _account(
     "contracts_ending",
     "an account; the last day of its contract is the anchor, and a renewed contract ends anew",
-    (Read("accounts", _ACCOUNT, (InRange("contract_ends_on"),)),),
+    (Read("accounts", ACCOUNT, (InRange("contract_ends_on"),)),),
     anchor=Anchor.DATE,
     grain=Grain.DAY,
 )
@@ -225,7 +121,7 @@ ACCOUNT_STATUS_CHANGES = _account(
 ENGAGEMENTS_RECORDED = _account(
     "engagements_recorded",
     "a contact with an account whose time has come, however it went; that time is the anchor",
-    (Read("engagements", _ENGAGEMENT, (InRange("at"),)), _accounts_of("engagements")),
+    (Read("engagements", ENGAGEMENT, (InRange("at"),)), _accounts_of("engagements")),
     subject="engagements",
     columns=(
         Column("type", Type.TEXT, "meeting, call, email, support or training."),
@@ -239,9 +135,9 @@ SILENT_ACCOUNTS = _account(
     "silent_accounts",
     "an account; the last contact that took place, else its opening, is the anchor",
     (
-        Read("engagements", _ENGAGEMENT, (InRange("at"),)),
+        Read("engagements", ENGAGEMENT, (InRange("at"),)),
         _accounts_of("engagements"),
-        Read("accounts", _ACCOUNT, (InRange("created_at"),)),
+        Read("accounts", ACCOUNT, (InRange("created_at"),)),
     ),
     columns=(Column("silent_since", Type.INSTANT, "The last contact, or the opening of the account."),),
 )
@@ -249,7 +145,7 @@ SILENT_ACCOUNTS = _account(
 GOALS_CREATED = _account(
     "goals_created",
     "a goal agreed with an account; that moment is the anchor",
-    (Read("goals", _GOAL, (InRange("created_at"),)), _accounts_of("goals")),
+    (Read("goals", GOAL, (InRange("created_at"),)), _accounts_of("goals")),
     subject="goals",
     grain=Grain.ONCE,
     columns=(
@@ -264,7 +160,7 @@ GOAL_STATUS_CHANGES = _account(
     "a change of a goal's status; the moment of the change is the anchor",
     (
         _changes("goals", "status"),
-        Read("goals", _GOAL, of=("changes", "row_id")),
+        Read("goals", GOAL, of=("changes", "row_id")),
         _accounts_of("goals"),
     ),
     subject="goals",

@@ -154,7 +154,7 @@ MESSAGES_SENT = Audience(
             ),
             (Among("type", ("sent",)), InRange("at")),
         ),
-        customers_of("message_events"),
+        *customers_of("message_events"),
     ),
     columns=(
         Column("campaign", Type.TEXT, "The `id` of its campaign."),

@@ -40,6 +40,7 @@ PROFILE_COLUMNS = (
 )
 
 
-def customers_of(source: str) -> Read:
-    """The customers of the rows read of `source`."""
-    return Read("customers", CONTACT, of=(source, "customer_id"))
+def customers_of(source: str) -> tuple[Read, Read]:
+    """The customers of the rows read of `source`, and those their records were merged into."""
+    merged = Read("customers", CONTACT, of=("customers", "merged_into"))
+    return Read("customers", CONTACT, of=(source, "customer_id")), merged
