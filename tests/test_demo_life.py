@@ -18,6 +18,7 @@ from automation_pipelines.demo.advance import advance
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.demo.places import PHONES
 from automation_pipelines.demo.probes import Probe
+from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.extraction import check, open_crm
 from automation_pipelines.sqlfiles import SqlFiles
 from tests.test_demo import AS_OF, DAY, HOUR, MOMENTS, read
@@ -367,3 +368,9 @@ def test_some_customers_share_an_address_and_some_were_merged(before: Frames) ->
     assert targets.height == merged.height
     assert targets.filter(pl.col("tenant_id") != pl.col("tenant_id_target")).is_empty()
     assert targets["merged_into_target"].null_count() == targets.height
+
+
+def test_a_crm_that_the_demo_did_not_build_is_not_lived_in(tmp_path: Path, postgres_url: str) -> None:
+    for url in (url_of(tmp_path / "new.db"), postgres_url):
+        with pytest.raises(ConfigurationError, match=r"build it anew with `automation demo --force`"):
+            advance(url, since=AS_OF, until=AS_OF + DAY)

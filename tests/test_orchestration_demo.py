@@ -1,11 +1,13 @@
 """The demo plays two days through real runs, and playing them again sends nothing again."""
 
+import sqlite3
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from rich.console import Console
 
@@ -41,6 +43,15 @@ def test_setting_up_twice_keeps_the_crm_and_starts_nothing_anew(front: Front) ->
     assert "used as it is" in _set_up(front)
     again = [(entry.campaign, entry.version, entry.state) for entry in front.installation.campaigns.list()]
     assert again == versions
+
+
+def test_time_has_passed_in_the_demos_crm_when_it_is_set_up_later(front: Front) -> None:
+    _set_up(front)
+    later = Front(front.installation, NOW + timedelta(days=1), "test")
+    assert "lived on" in _set_up(later)
+    with sqlite3.connect(str(sa.make_url(front.settings.crm).database)) as connection:
+        newest = connection.execute("SELECT max(created_at) FROM customers").fetchone()[0]
+    assert newest > f"{NOW:%Y-%m-%d %H:%M:%S}"
 
 
 def test_a_crm_that_is_not_the_demos_is_never_replaced(front: Front) -> None:

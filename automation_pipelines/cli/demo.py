@@ -18,6 +18,7 @@ from automation_pipelines import playbooks
 from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.cli.campaigns import known_here
 from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.demo.advance import advance
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.errors import ConfigurationError, RefusedError
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -83,7 +84,10 @@ def _crm(settings: Settings, as_of: datetime, customers: int, console: Console, 
             "Name an empty database in AUTOMATION_CRM_URL"
         )
         raise RefusedError(msg)
-    if taken and not force:
+    if taken and not force and ours and before is not None and before.as_of < as_of:
+        advance(settings.crm, since=before.as_of, until=as_of)
+        console.print(f"The CRM at {url} has lived on.")
+    elif taken and not force:
         console.print(f"The CRM at {url} is used as it is.")
     else:
         rows = build_crm(settings.crm, as_of=as_of, customers=customers)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import adbc_driver_manager
 import polars as pl
 
 from automation_pipelines.demo.arrivals import arrive
@@ -15,6 +16,7 @@ from automation_pipelines.demo.plot import play
 from automation_pipelines.demo.storage import BEGUN, Storage, open_storage
 from automation_pipelines.demo.turns import turn
 from automation_pipelines.demo.world import DAY, World
+from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.model import require_utc
 
 _ACTIVITY = {
@@ -52,7 +54,11 @@ def advance(crm_url: str, *, since: datetime, until: datetime, seed: int | None 
 
 
 def _begun(storage: Storage) -> _Begun:
-    storage.cursor.execute(f"SELECT as_of, customers, seed, lived_until FROM {BEGUN}")
+    try:
+        storage.cursor.execute(f"SELECT as_of, customers, seed, lived_until FROM {BEGUN}")
+    except adbc_driver_manager.Error:
+        msg = f"no table {BEGUN} tells when this CRM was built: build it anew with `automation demo --force`"
+        raise ConfigurationError(msg) from None
     return _Begun(*(int(value) for value in storage.cursor.fetchone() or ()))
 
 
