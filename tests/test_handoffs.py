@@ -86,6 +86,12 @@ def test_what_can_be_handed_over_is_accepted(tmp_path: Path, audience: str, step
         ("new_customers", "request: {url: 'https://x/{{ name_ }}'}", "url: unknown variable 'name_'"),
         (
             "new_customers",
+            "request: {url: 'https://{{ segment }}.example.com'}",
+            "url: write the host out, or",
+        ),
+        ("new_customers", "request: {url: 'https://x.{{ segment }}/y'}", "url: write the host out, or"),
+        (
+            "new_customers",
             "request: {url: 'https://x', body: {a: ['{{ first_nme }}']}}",
             "body.a.0: unknown variable 'first_nme' (did you mean 'first_name'",
         ),

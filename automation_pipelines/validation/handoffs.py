@@ -4,6 +4,7 @@ Templates of messages are `rehearsal`'s; texts of actions and calls, which are t
 checked here.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from automation_pipelines.validation.documents import Path
 from automation_pipelines.validation.known import Known
 from automation_pipelines.validation.rehearsal import sample, variables
 
+_OURS = ("custom.", "tenant.")
 _SOME_DAY = date(2026, 1, 1)
 
 
@@ -78,6 +80,7 @@ def _call_checks(
     if step.request is not None:
         texts = {name: getattr(step.request, name) for name in ("url", "headers", "body")}
         key = "request"
+        yield from _host_checks(placed.at(key, "url"), step.request.url)
     elif step.integration is not None:
         texts = {"parameters": step.integration.parameters}
         key = "integration"
@@ -87,6 +90,17 @@ def _call_checks(
         if way not in known.channels:
             yield placed.at(key), unknown("channel", way, known.channels)
     yield from _text_checks(placed.at(key), texts, spec, step, audience)
+
+
+def _host_checks(place: Path, url: str) -> Iterator[Problem]:
+    """Refuse a host that rows of the CRM decide on: whoever fills in a form there would choose it."""
+    host = re.split(r"(?<!/)/(?!/)", url, maxsplit=1)[0]
+    try:
+        names = set().union(*(names for _, names in needed_by(host, "url")))
+    except MessageError:  # an expression with a slash in it
+        names = {"it"}
+    if any(not name.startswith(_OURS) for name in names):
+        yield place, "url: write the host out, or take it from custom or tenant: no row may decide on it"
 
 
 def _action_checks(
