@@ -86,9 +86,9 @@ def _crm(settings: Settings, as_of: datetime, customers: int, console: Console, 
         raise RefusedError(msg)
     if taken and not force and ours and before is not None and before.as_of < as_of:
         advance(settings.crm, since=before.as_of, until=as_of)
-        console.print(f"The CRM at {url} has lived on.")
+        console.print(f"The CRM at {url} has lived on.", soft_wrap=True)
     elif taken and not force:
-        console.print(f"The CRM at {url} is used as it is.")
+        console.print(f"The CRM at {url} is used as it is.", soft_wrap=True)
     else:
         rows = build_crm(settings.crm, as_of=as_of, customers=customers)
         console.print(
