@@ -1,7 +1,11 @@
 -- One row per account with what is known of it: its last and next contacts, its goals, who to talk to.
 WITH contacts_held AS (
     SELECT
-        e.*,
+        e.tenant_id,
+        e.account_id,
+        e.at,
+        e.type,
+        e.outcome,
         row_number() OVER (PARTITION BY e.tenant_id, e.account_id ORDER BY e.at DESC, e.id DESC) AS place
     FROM engagements AS e
     WHERE e.status = 'completed' AND e.at <= $as_of
@@ -46,7 +50,11 @@ aims AS (
 -- The contact with the address of the main contact's customer, else the first one.
 people AS (
     SELECT
-        p.*,
+        p.tenant_id,
+        p.account_id,
+        p.name,
+        p.email,
+        p.role,
         coalesce(normal_email(p.email) = normal_email(c.email), false) AS is_customer,
         row_number() OVER (
             PARTITION BY p.tenant_id, p.account_id
