@@ -305,6 +305,7 @@ def test_in_a_month_everything_happens_that_campaigns_wait_for(before: Frames, m
         ("consents", "at"),
         ("customers", "stage_entered_at"),
         ("accounts", "created_at"),
+        ("leads", "created_at"),
         ("engagements", "at"),
         ("goals", "created_at"),
     ]

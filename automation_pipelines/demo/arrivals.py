@@ -10,12 +10,13 @@ from automation_pipelines.demo.places import DESTINATIONS, HAPPENINGS, REQUESTS
 from automation_pipelines.demo.sales import PRIORITIES, SLA_HOURS
 from automation_pipelines.demo.storage import Storage
 from automation_pipelines.demo.success import opened
+from automation_pipelines.demo.traces import FAMILY, GIVEN, ORIGINS
 from automation_pipelines.demo.world import DAY, HOUR, PROBES, World, agent, newcomers
 
 _LATER = 1_000_000_000  # where the ids of rows begin that come after the CRM was built
 _MOST = 10_000  # of one kind a day
 # How many customers bring one of them a day.
-_CUSTOMERS, _QUERIES, _QUOTES, _EVENTS, _CONSENTS, _USES = 1_000, 500, 400, 500, 2_500, 250
+_CUSTOMERS, _QUERIES, _QUOTES, _EVENTS, _CONSENTS, _USES, _LEADS = 1_000, 500, 400, 500, 2_500, 250, 2_000
 
 
 def arrive(storage: Storage, world: World, size: int, start: int, end: int) -> None:
@@ -27,6 +28,7 @@ def arrive(storage: Storage, world: World, size: int, start: int, end: int) -> N
         return rows.filter(pl.col("at").is_between(start + 1, end))
 
     storage.insert("customers", _joined(world, some("customers", _CUSTOMERS)))
+    storage.insert("leads", _interested(world, some("leads", _LEADS)))
     storage.insert("accounts", opened(world, day).filter(pl.col("created_at").is_between(start + 1, end)))
     if size > PROBES:
         storage.insert(
@@ -48,6 +50,20 @@ def _drawn(world: World, table: str, day: int, count: int) -> pl.DataFrame:
 
 def _joined(world: World, arrivals: pl.DataFrame) -> pl.DataFrame:
     return customers(world, newcomers(world, arrivals), {}).drop("merged_into")
+
+
+def _interested(world: World, rows: pl.DataFrame) -> pl.DataFrame:
+    draws = world.draws("leads")
+    given, family = (draws.pick(name, words) for name, words in (("given", GIVEN), ("family", FAMILY)))
+    return rows.select(
+        "id",
+        tenant_id=draws.between("tenant", 1, 19),
+        name=pl.format("{} {}", given, family),
+        email=pl.format("lead.{}@example.net", "id"),
+        origin=draws.pick("origin", ORIGINS),
+        status=pl.lit("new"),
+        created_at="at",
+    )
 
 
 def _of_somebody(storage: Storage, world: World, rows: pl.DataFrame, size: int) -> pl.DataFrame:

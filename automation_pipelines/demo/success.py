@@ -135,8 +135,8 @@ def engagements(seed: int, companies: pl.DataFrame, since: int, now: int) -> pl.
 def goals(seed: int, companies: pl.DataFrame, since: int, now: int) -> pl.DataFrame:
     """Goals agreed or settled after `since`, as they are now."""
     draws = Draws(seed, "goals")
-    rows = _cells(companies, (since - _QUARTER) // _QUARTER, now // _QUARTER, 1_000).with_columns(
-        agreed=pl.col("cell") * _QUARTER + draws.below("agreed", 20 * DAY)
+    rows = _cells(companies, since // _QUARTER - 2, now // _QUARTER, 1_000).with_columns(
+        agreed=pl.col("cell") * _QUARTER + draws.below("agreed", _QUARTER)
     )
     settled = pl.col("agreed") + draws.between("settled", 30, 68) * DAY
     over = settled <= now

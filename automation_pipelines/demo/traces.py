@@ -9,7 +9,9 @@ from automation_pipelines.demo.draws import Draws
 from automation_pipelines.demo.people import TRADITIONS
 from automation_pipelines.demo.world import DAY, HOUR, World
 
-_SENDERS = ("website", "website", "referral", "fair", "advertisement")
+ORIGINS = ("website", "website", "referral", "fair", "advertisement")
+GIVEN = tuple(plain.capitalize() for _, plain in TRADITIONS["english"].given)
+FAMILY = tuple(written for written, _ in TRADITIONS["english"].family)
 
 
 def traces(world: World, customers: pl.DataFrame, trips: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -84,9 +86,7 @@ def _consents(world: World, customers: pl.DataFrame) -> pl.DataFrame:
 def _leads(world: World, customers: pl.DataFrame) -> pl.DataFrame:
     """Some leads were customers' beginnings, most are nobody's yet."""
     draws = world.draws("leads")
-    english = TRADITIONS["english"]
-    given = draws.pick("given", [plain.capitalize() for _, plain in english.given])
-    family = draws.pick("family", [written for written, _ in english.family])
+    given, family = draws.pick("given", GIVEN), draws.pick("family", FAMILY)
     became = draws.chance("became", 300)
     return (
         customers.filter(draws.chance("lead", 30))
@@ -95,7 +95,7 @@ def _leads(world: World, customers: pl.DataFrame) -> pl.DataFrame:
             customer_id=pl.when(became).then("id"),
             name=pl.when(became).then("theirs").otherwise(pl.format("{} {}", given, family)),
             email=pl.when(became).then("email").otherwise(pl.format("lead.{}@example.net", "id")),
-            origin=draws.pick("origin", _SENDERS),
+            origin=draws.pick("origin", ORIGINS),
             status=pl.when(became)
             .then(pl.lit("converted"))
             .otherwise(draws.pick("status", ("new", "new", "contacted", "qualified", "lost"))),
