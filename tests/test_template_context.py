@@ -84,7 +84,7 @@ def test_the_products_branding_stands_in_for_what_a_tenant_lacks(tmp_path: Path)
     found = context({}, Occasion(spec), {**TENANT, "brand_color": "#445566"}, branding=Branding.of(settings))
     assert found["tenant"]["website"] == "https://product.example"
     assert found["tenant"]["brand_color"] == "#445566"
-    assert found["tenant"]["postal_address"] is None
+    assert "postal_address" not in found["tenant"]
 
 
 def test_link_parameters_have_defaults_and_need_a_declaration() -> None:
@@ -265,7 +265,7 @@ def test_the_shipped_layouts_speak_the_language_of_a_part(tmp_path: Path) -> Non
     _, source = find_template("t", [tmp_path, FOLDER / TEMPLATES])
     row = made({"recipient": {"first_name": "Zoë", "locale": "fr-CA"}})
     content = MessageTemplate(source).render(
-        {**row, "tenant": {**row["tenant"], "brand_color": None, "logo_url": None}}
+        {**row, "tenant": {**row["tenant"], **dict.fromkeys(("brand_color", "logo_url", "postal_address"))}}
     )
     assert '<html lang="fr-CA" dir="ltr"' in content.html
     assert "Bonjour Zoë," in content.html

@@ -73,6 +73,11 @@ def test_a_template_may_have_no_part_without_a_tag() -> None:
     assert render(TemplateSource(locales={"de": parts}), "en").text == "hallo\n"
 
 
+def test_a_tag_may_be_written_with_an_underscore() -> None:
+    source = TemplateSource("hello", "", "", locales={"pt_BR": {"subject": "olá"}})
+    assert render(source, "pt-BR").subject == "olá"
+
+
 def test_a_layout_is_taken_in_the_language_of_the_part() -> None:
     source = TemplateSource(
         "s",

@@ -72,7 +72,7 @@ def context(
     `address` is the recipient's, which a ledger keeps apart from the variables.
     """
     recipient = {**dict.fromkeys(RECIPIENT), "email": address, **variables.get("recipient", {})}
-    whose = _branded(tenant, branding or Branding())
+    whose = _branded(tenant, branding)
     return {
         **{name: recipient.get(theirs) for name, theirs in STANDING.items()},
         **variables,
@@ -85,9 +85,15 @@ def context(
     }
 
 
-def _branded(tenant: Mapping[str, Any], branding: Branding) -> dict[str, Any]:
-    theirs = {name: value for name, value in tenant.items() if value is not None}
-    return {**tenant, **asdict(branding), **theirs}
+def _branded(tenant: Mapping[str, Any], branding: Branding | None) -> Mapping[str, Any]:
+    if branding is None:
+        return tenant
+    return {**tenant, **{name: own for name, own in _known(branding) if tenant.get(name) is None}}
+
+
+@cache
+def _known(branding: Branding) -> tuple[tuple[str, str], ...]:
+    return tuple((name, own) for name, own in asdict(branding).items() if own is not None)
 
 
 @cache

@@ -47,6 +47,7 @@ HTML = _environment(escape=True)
 TEXT = _environment(escape=False)
 
 
+@lru_cache(maxsize=1024)  # many templates share their layouts
 def check(name: str, source: str) -> None:
     """Find mistakes in a file as written: after merging, lines would be counted differently."""
     try:

@@ -29,7 +29,7 @@ class Languages:
 
     def choose(self, available: Collection[str]) -> str:
         """Return the best of the available tags; the empty one is that of files without a tag."""
-        tags = {tag.lower(): tag for tag in available if tag}
+        tags = {tag.replace("_", "-").lower(): tag for tag in available if tag}
         own = shortened(self.written) if "" in available else ()
         for tag in self.wanted():
             if tag in tags:

@@ -99,7 +99,8 @@ class _Links(HTMLParser):
 
 def _traceable(target: str) -> bool:
     """Whether a target may become a web address; an opt-out must work whatever is added elsewhere."""
-    return target.lower().startswith(("http://", "https://", "jinja")) and "unsubscribe" not in target.lower()
+    address = target.strip().lower()
+    return address.startswith(("http://", "https://", "jinja")) and "unsubscribe" not in address
 
 
 def _attribute(name: str, value: str | None) -> str:

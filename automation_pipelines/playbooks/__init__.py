@@ -6,11 +6,12 @@ precedence over the shipped ones, file by file for layouts.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.messages import FILES, NOTES, TemplateSource
+from automation_pipelines.messages.locales import shortened
 from automation_pipelines.messages.source import DEFAULT_LOCALE
 
 FOLDER = Path(__file__).parent
@@ -53,10 +54,12 @@ def find_template(name: str, folders: Sequence[Path]) -> tuple[Path, TemplateSou
     if not parts:
         msg = f"the template '{name}' has no part in {home}, allowed: {', '.join(_PART_OF)}"
         raise ConfigurationError(msg)
+    locale = _language(root)
+    spoken = {short for tag in (locale, *(tag for _, tag in parts)) for short in shortened(tag)}
     layouts: dict[str, str] = {}
     for text in parts.values():
-        _collect(text, folders, layouts)
-    return home, _source(parts, layouts, _language(root))
+        _collect(text, folders, spoken, layouts)
+    return home, _source(parts, layouts, locale)
 
 
 def _parts(home: Path) -> Iterator[tuple[tuple[str, str], Path]]:
@@ -95,19 +98,20 @@ def _read(path: Path) -> str:
         raise ConfigurationError(msg) from None
 
 
-def _collect(text: str, folders: Sequence[Path], layouts: dict[str, str]) -> None:
-    """Add the layouts that `text` refers to, in all their languages, and those they refer to."""
+def _collect(text: str, folders: Sequence[Path], spoken: Collection[str], layouts: dict[str, str]) -> None:
+    """Add the layouts that `text` refers to, in the languages spoken, and those they refer to."""
     for name in _REFERENCE.findall(text):
-        for file, path in _in_all_languages(name, folders):
-            if file not in layouts:
-                layouts[file] = _read(path)
-                _collect(layouts[file], folders, layouts)
+        for path in _told(name, folders, spoken):
+            if path.name not in layouts:
+                layouts[path.name] = _read(path)
+                _collect(layouts[path.name], folders, spoken, layouts)
 
 
-def _in_all_languages(name: str, folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+def _told(name: str, folders: Sequence[Path], spoken: Collection[str]) -> Iterator[Path]:
+    """Yield the files of a layout, those of the first folder first."""
     stem, _, ending = name.rpartition(".")
     for folder in folders:
         for path in sorted((folder / LAYOUTS).glob(f"{stem}*.{ending}")):
-            tag = path.name.removeprefix(stem).removesuffix(f".{ending}").removeprefix(".")
-            if path.name == name or (path.name == f"{stem}.{tag}.{ending}" and _TAG.fullmatch(tag)):
-                yield path.name, path
+            tag = path.name.removeprefix(stem).removesuffix(f".{ending}")
+            if not tag or (tag[0] == "." and tag[1:].lower() in spoken):
+                yield path
