@@ -53,7 +53,9 @@ def problems(folder: Path, files: Mapping[str, str], known: Known = KNOWN) -> li
 def test_a_good_file_becomes_a_draft_with_its_templates(tmp_path: Path) -> None:
     (draft,) = loaded(tmp_path, {"care.yaml": GOOD, "notes.txt": "not a campaign"})
     assert (draft.path, draft.text, draft.spec.id) == (tmp_path / "care.yaml", GOOD, "care")
-    pieces = {f"{name}.{kind}" for name in ("base", "greeting", "reason", "regards") for kind in ("html", "txt")}
+    pieces = {
+        f"{name}.{kind}" for name in ("base", "greeting", "reason", "regards") for kind in ("html", "txt")
+    }
     assert draft.templates["birthday"].layouts.keys() == pieces | {"button.html"}
 
 
