@@ -641,6 +641,8 @@ def test_a_write_back_has_its_values_filled_in_and_the_keys_of_its_row(room: Mai
         "customer_id": 7,
         "account_id": 9,
         "new_id": new_id,
+        "now": "2026-03-04 12:00:00+00:00",
+        "today": "2026-03-04",
     }
 
 

@@ -42,7 +42,7 @@ def problems(folder: Path, text: str, known: Known = KNOWN) -> list[str]:
         ("new_customers", "channels: [wallet, email, sms], template: birthday"),
         ("new_customers", "channels: [email, push], send: all, template: birthday"),
         ("new_customers", "channel: wait"),
-        ("new_customers", 'request: {url: "https://x.example.com/{{ recipient.name }}", body: {a: 1}}'),
+        ("new_customers", 'request: {url: "https://x.example.com/{{ customer_name }}", body: {a: 1}}'),
         (
             "new_customers",
             "integration: {target: slack, action: post, parameters: {text: '{{ first_name }}'}}",
@@ -51,7 +51,7 @@ def problems(folder: Path, text: str, known: Known = KNOWN) -> list[str]:
         ("open_queries", "action: assign_query, assign: {strategy: round_robin}"),
         ("open_queries", "action: assign_query, with: {assignee_id: 3}"),
         ("open_queries", "action: escalate_query, with: {level: 2}"),
-        ("new_customers", "action: create_task, with: {title: 'Call {{ recipient.name }}', due_on: +3d}"),
+        ("new_customers", "action: create_task, with: {title: 'Call {{ customer_name }}', due_on: +3d}"),
         ("new_customers", "action: create_lead"),
         ("accounts_created", "action: adjust_health_score, with: {points: 5}, undo_after: 14 days"),
         (
@@ -141,6 +141,11 @@ def test_what_can_be_handed_over_is_accepted(tmp_path: Path, audience: str, step
             "new_customers",
             "action: create_task, with: {title: x, color: red}",
             "unknown value of action 'create_task'",
+        ),
+        (
+            "new_customers",
+            "action: create_task, with: {title: '{{ recipient.name }}'}",
+            "title: unknown variable 'recipient.name'",
         ),
         ("new_customers", "action: create_task, with: {title: '{{ nme }}'}", "title: unknown variable 'nme'"),
         (

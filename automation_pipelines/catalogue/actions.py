@@ -33,6 +33,8 @@ ALWAYS_BOUND: Mapping[str, str] = {
     "customer_id": "key of the customer it concerns, or null",
     "account_id": "key of the account it concerns, or null",
     "new_id": "a number of this write-back's own: the key of a row it adds",
+    "now": "the instant of delivery, UTC",
+    "today": "the tenant's day on which the step was due",
 }
 """What every action may use without the campaign giving it a value."""
 ASSIGNED = "assignee_id"

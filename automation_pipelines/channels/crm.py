@@ -168,6 +168,8 @@ class CrmChannel:
 def _execute(connection: sa.Connection, action: Action, handoff: WriteBack) -> int:
     """Run one statement; how many rows it found."""
     values = {name: handoff.values[name] for name in action.bound}
+    if connection.dialect.name == "sqlite" and isinstance(now := values.get("now"), str):
+        values["now"] = now.removesuffix("+00:00")  # there instants are texts without a zone
     options = {"preserve_rowcount": True}
     return connection.execute(action.statement, values, execution_options=options).rowcount
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.actions import action
 from automation_pipelines.delivery.calls import Head, call_of, command_of
-from automation_pipelines.delivery.writebacks import bound_values
+from automation_pipelines.delivery.writebacks import Instance, bound_values
 from automation_pipelines.errors import MessageError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
@@ -151,9 +151,8 @@ class Composer:
         # Days such as +3d are the tenant's, and count from the day the step was due, not from a retry's.
         today = order.job.due_at.astimezone(ZoneInfo(order.profile.time_zone)).date()
         known = self._action(step.action or "")
-        values = bound_values(
-            known, step, order.job, identity=order.identity, variables=order.variables, today=today
-        )
+        instance = Instance(order.identity, order.at, today)
+        values = bound_values(known, step, order.job, order.variables, instance)
         return WriteBack(*order.head, known.name, values)
 
     def _identity(self, job: Job) -> str:

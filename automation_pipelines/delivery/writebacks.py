@@ -1,7 +1,8 @@
 """The values of a write-back: the step's, filled in and checked once more, beside the keys of the row."""
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from automation_pipelines.campaign import Step
@@ -15,23 +16,37 @@ _UNDO = "/undo"
 _ID_BITS = 62
 
 
-def bound_values(
-    action: Action, step: Step, job: Job, *, identity: str, variables: Mapping[str, Any], today: date
-) -> dict[str, Scalar]:
-    """Return everything the action binds; `MessageError` for a value it cannot take.
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The one time a write-back is done; dates such as `+3d` count from `today`."""
 
-    `today` is what dates such as `+3d` count from.
-    """
+    identity: str
+    now: datetime
+    today: date
+
+    def bound(self) -> dict[str, Scalar]:
+        """What of it an action may use."""
+        return {
+            "new_id": int(self.identity[:16], 16) >> (64 - _ID_BITS),
+            "now": f"{self.now:%Y-%m-%d %H:%M:%S}+00:00",
+            "today": self.today.isoformat(),
+        }
+
+
+def bound_values(
+    action: Action, step: Step, job: Job, variables: Mapping[str, Any], occasion: Instance
+) -> dict[str, Scalar]:
+    """Return everything the action binds; `MessageError` for a value it cannot take."""
     given: dict[str, Scalar] = {ASSIGNED: variables.get(ASSIGNED), **_declared(action, step)}
     values: dict[str, Scalar] = {}
     for name, parameter in action.parameters.items():
-        value = parameter.resolved(fill_values(given.get(name), variables, name), today)
+        value = parameter.resolved(fill_values(given.get(name), variables, name), occasion.today)
         objection = parameter.objection(value)
         if objection is not None:
             msg = f"action '{action.name}': {objection}"
             raise MessageError(msg)
         values[name] = value
-    return {**values, **_keys(job, identity, variables)}
+    return {**values, **_keys(job, variables), **occasion.bound()}
 
 
 def _declared(action: Action, step: Step) -> Mapping[str, Scalar]:
@@ -44,7 +59,7 @@ def _declared(action: Action, step: Step) -> Mapping[str, Scalar]:
     return back
 
 
-def _keys(job: Job, identity: str, variables: Mapping[str, Any]) -> dict[str, Scalar]:
+def _keys(job: Job, variables: Mapping[str, Any]) -> dict[str, Scalar]:
     # Where the CRM's keys are text, ours are hashes of them: no row of the CRM has such a key.
     theirs = job.subject_text == str(job.subject_id)
     account = variables.get("account_id")
@@ -54,5 +69,4 @@ def _keys(job: Job, identity: str, variables: Mapping[str, Any]) -> dict[str, Sc
         "subject_text": job.subject_text,
         "customer_id": job.customer_id if theirs else None,
         "account_id": account if theirs and isinstance(account, int) else None,
-        "new_id": int(identity[:16], 16) >> (64 - _ID_BITS),
     }

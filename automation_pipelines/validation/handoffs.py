@@ -168,7 +168,9 @@ def _text_checks(
     if audience is None:
         return
     assigned = {ASSIGNED: 1} if step.assign is not None else {}
-    allowed = variables(audience, spec, step) | assigned.keys()
+    # Nobody receives an action or a call.
+    known = {name for name in variables(audience, spec, step) if not name.startswith("recipient.")}
+    allowed = known | assigned.keys()
     samples = {
         when: {**sample(audience, campaign=spec, step=step, missing=bool(when)), **assigned}
         for when in ("", " when all optional values are missing")

@@ -8,6 +8,6 @@ SET health_score = CASE
         WHEN health_score + :points < 0 THEN 0
         ELSE health_score + :points
     END,
-    updated_at = CURRENT_TIMESTAMP
+    updated_at = :now
 WHERE id = :account_id
   AND tenant_id = :tenant_id

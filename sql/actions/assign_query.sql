@@ -2,7 +2,7 @@
 -- subject: queries
 UPDATE queries
 SET agent_id = :assignee_id,
-    updated_at = CASE WHEN agent_id = :assignee_id THEN updated_at ELSE CURRENT_TIMESTAMP END
+    updated_at = CASE WHEN agent_id = :assignee_id THEN updated_at ELSE :now END
 WHERE id = :subject_id
   AND tenant_id = :tenant_id
   AND EXISTS (SELECT 1 FROM users WHERE users.id = :assignee_id AND users.tenant_id = :tenant_id)

@@ -10,5 +10,5 @@ VALUES (
     coalesce(:email, (SELECT c.email FROM customers AS c WHERE c.id = :customer_id AND c.tenant_id = :tenant_id)),
     coalesce(:origin, 'automation'),
     'new',
-    CURRENT_TIMESTAMP
+    :now
 )

@@ -16,5 +16,5 @@ VALUES (
     coalesce(:priority, 'medium'),
     'open',
     :due_on,
-    CURRENT_TIMESTAMP
+    :now
 )

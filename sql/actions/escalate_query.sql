@@ -9,6 +9,6 @@ SET escalation_level = CASE WHEN coalesce(escalation_level, 0) < :level THEN :le
         WHEN :level >= 3 THEN 'urgent'
         ELSE 'high'
     END,
-    updated_at = CURRENT_TIMESTAMP
+    updated_at = :now
 WHERE id = :subject_id
   AND tenant_id = :tenant_id

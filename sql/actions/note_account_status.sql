@@ -15,8 +15,8 @@ SELECT
     id,
     'high',
     'open',
-    CURRENT_DATE,
-    CURRENT_TIMESTAMP
+    :today,
+    :now
 FROM accounts
 WHERE id = :account_id
   AND tenant_id = :tenant_id

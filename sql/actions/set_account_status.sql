@@ -4,6 +4,6 @@
 -- allows status: trial, onboarding, active, at_risk, churned
 UPDATE accounts
 SET status = :status,
-    updated_at = CASE WHEN status = :status THEN updated_at ELSE CURRENT_TIMESTAMP END
+    updated_at = CASE WHEN status = :status THEN updated_at ELSE :now END
 WHERE id = :account_id
   AND tenant_id = :tenant_id

@@ -12,8 +12,8 @@ SET name = CASE :field WHEN 'name' THEN nullif(:value, '') ELSE name END,
     pipeline_stage = CASE :field WHEN 'pipeline_stage' THEN nullif(:value, '') ELSE pipeline_stage END,
     stage_entered_at = CASE
         WHEN :field <> 'pipeline_stage' OR coalesce(pipeline_stage, '') = :value THEN stage_entered_at
-        ELSE CURRENT_TIMESTAMP
+        ELSE :now
     END,
-    updated_at = CURRENT_TIMESTAMP
+    updated_at = :now
 WHERE id = :customer_id
   AND tenant_id = :tenant_id
