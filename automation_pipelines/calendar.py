@@ -6,15 +6,17 @@ A local time that a zone skips is read with the offset before the gap, and one t
 the first (RFC 5545 section 3.3.5); that is what `fold=0` means to `zoneinfo`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from automation_pipelines.campaign import Window
+from automation_pipelines.campaign import Campaign, Window
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import FRAME_TYPES
+from automation_pipelines.model import Purpose
 
 _DAY = timedelta(days=1)
 
@@ -102,6 +104,24 @@ def next_opening(window: Window, zone: str, at: datetime) -> datetime:
             return max(at, opens)
     msg = "the window never opens"
     raise ValueError(msg)
+
+
+def longest_wait(spec: Campaign, own: Sequence[str]) -> timedelta:
+    """A bound on how far send windows move a moment: the campaign's, and those tenants write as `own`."""
+    wait = _longest_gap(spec.window) if spec.window else timedelta(0)
+    return wait + (8 * _DAY if own and spec.purpose is Purpose.MARKETING else timedelta(0))
+
+
+def _longest_gap(window: Window) -> timedelta:
+    """How long a window stays shut at most, an hour or two for the clocks included."""
+    if window.excluded:
+        return window.longest_wait
+    some_monday = date(2001, 1, 1)
+    days = [some_monday + n * _DAY for n in range(15) if window.opens_on(some_monday + n * _DAY)]
+    last = window.end if isinstance(window.end, time) else time(23, 59, 59)
+    spans = [(datetime.combine(day, window.start), datetime.combine(day, last)) for day in days]
+    gaps = (opens - closes for (_, closes), (opens, _) in pairwise(spans))
+    return max(gaps, default=7 * _DAY) + timedelta(hours=2)
 
 
 def window_slots(windows: Iterable[tuple[int, Window, str]], start: datetime, end: datetime) -> pl.DataFrame:

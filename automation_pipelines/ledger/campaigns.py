@@ -13,7 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from automation_pipelines.campaign import Campaign
+from automation_pipelines.campaign import Campaign, Variant
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import campaign_moves as moves
 from automation_pipelines.ledger.campaign_moves import ENDED, CampaignState, Move
@@ -49,6 +49,8 @@ class ActiveCampaign:
     active_from: Mapping[str, datetime]
     paused: LongestPause = field(default_factory=LongestPause)
     """How long a subject was paused by hand at most."""
+    earlier_variants: tuple[tuple[Variant, ...], ...] = ()
+    """What versions before this one declared of its variants, where that changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ class CampaignStore:
             .where(campaigns.c.state.in_(list(statuses)), campaigns.c.started_at.is_not(None))
             .order_by(campaigns.c.campaign)
         )
-        steps, paused = self._steps(), longest_pauses(self._database)
+        steps, paused, earlier = self._steps(), longest_pauses(self._database), self._earlier_variants()
         return [
             ActiveCampaign(
                 Campaign.model_validate_json(row["spec"]),
@@ -211,6 +213,7 @@ class CampaignStore:
                 row["started_at"],
                 steps.get(row["campaign"], {}),
                 paused.get(row["campaign"], LongestPause()),
+                earlier.get(row["campaign"], ()),
             )
             for row in self._database.read(wanted).iter_rows(named=True)
         ]
@@ -309,6 +312,18 @@ class CampaignStore:
             )
             for row in self._database.read(titled.order_by(campaigns.c.campaign)).iter_rows(named=True)
         ]
+
+    def _earlier_variants(self) -> dict[str, tuple[tuple[Variant, ...], ...]]:
+        """What versions before the newest declared of variants, the oldest first; only where that changed."""
+        v = campaign_versions.c
+        wanted = sa.select(v.campaign, v.spec).where(v.spec.like('%"variants":[{"id"%'))
+        declared: dict[str, list[tuple[Variant, ...]]] = {}
+        for campaign, spec in self._database.read(wanted.order_by(v.campaign, v.version)).rows():
+            found = tuple(Variant.model_validate(one) for one in json.loads(spec)["variants"])
+            known = declared.setdefault(campaign, [])
+            if known[-1:] != [found]:
+                known.append(found)
+        return {campaign: tuple(each[:-1]) for campaign, each in declared.items() if len(each) > 1}
 
     def _steps(self) -> dict[str, dict[str, datetime]]:
         found: dict[str, dict[str, datetime]] = {}

@@ -4,10 +4,28 @@ The relational work is in `sql/planning/`. Nothing is written here: `tick` commi
 `preview` shows it.
 """
 
+from automation_pipelines.planning.chains import started_by_hand, tells_starts
 from automation_pipelines.planning.clock import MARGIN, Clock
+from automation_pipelines.planning.flow import order_tables
 from automation_pipelines.planning.needs import needs
 from automation_pipelines.planning.plan import Plan, plan, profiles
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.settings import settings_frame
+from automation_pipelines.planning.tenancy import Tenancy
+from automation_pipelines.planning.whens import asked_demands
 
-__all__ = ["MARGIN", "Clock", "Plan", "Record", "needs", "plan", "profiles", "settings_frame"]
+__all__ = [
+    "MARGIN",
+    "Clock",
+    "Plan",
+    "Record",
+    "Tenancy",
+    "asked_demands",
+    "needs",
+    "order_tables",
+    "plan",
+    "profiles",
+    "settings_frame",
+    "started_by_hand",
+    "tells_starts",
+]

@@ -57,9 +57,9 @@ def keep_judged(engine: Engine, files: SqlFiles, campaigns: Sequence[ActiveCampa
         asked_rules=pl.DataFrame(rules, schema=_RULES, orient="row"), held_rules=pl.DataFrame(schema=_HELD)
     )
     engine.keep("questions", files.find("planning", "questions").text, {"as_of": clock.as_of})
-    _count(engine, files, [question.condition for question in asked], clock)
+    count(engine, files, [question.condition for question in asked], clock)
     held = [
-        _answered(engine, files, name, {numbers[_named(q)]: q.condition for q in asked if q.audience == name})
+        answered(engine, files, name, list(_rules_of(asked, name, numbers)))
         for name in sorted({question.audience for question in asked})
     ]
     engine.add(held_rules=pl.concat([pl.DataFrame(schema=_HELD), *held]))
@@ -74,8 +74,10 @@ def conditions_asked(active: ActiveCampaign) -> Iterator[Condition]:
     yield from (part.when for part in active.spec.parts if part.when is not None)
 
 
-def asked_demands(campaigns: Sequence[ActiveCampaign], needs: Sequence[Need], clock: Clock) -> list[Demand]:
-    """What must be extracted so that the conditions of these campaigns can be answered."""
+def asked_demands(
+    campaigns: Sequence[ActiveCampaign], needs: Sequence[Need], first: Clock, last: Clock
+) -> list[Demand]:
+    """What must be extracted so that conditions can be answered in the ticks from `first` to `last`."""
     ranges = {need.audience: need.ranges for need in needs}
     wanted: list[Demand] = []
     for active in campaigns:
@@ -86,9 +88,9 @@ def asked_demands(campaigns: Sequence[ActiveCampaign], needs: Sequence[Need], cl
         starts = [lo for lo, _ in ranges[spec.audience]]
         since = None if None in starts else min(lo for lo in starts if lo is not None)
         happenings = [each for condition in conditions for each in condition.happenings]
-        wanted += happening_demands(happenings, (clock.as_of, clock.ahead + _DAY), since)
+        wanted += happening_demands(happenings, (first.as_of, last.ahead + _DAY), since)
         if SCORE in _fields(conditions):
-            wanted += score_demands(clock.as_of)
+            wanted += score_demands(first.as_of)
     return wanted
 
 
@@ -102,12 +104,17 @@ def _questions(campaigns: Sequence[ActiveCampaign]) -> Iterator[_Question]:
             yield _Question(place.number, audience.name, "exit", condition)
 
 
+def _rules_of(asked: Sequence[_Question], audience: str, numbers: Mapping[str, int]) -> Iterator[Rule]:
+    conditions = {numbers[_named(q)]: q.condition for q in asked if q.audience == audience}
+    return (Rule(number, condition) for number, condition in conditions.items())
+
+
 def _named(question: _Question) -> str:
     return f"{question.audience}: {question.condition!r}"
 
 
-def _count(engine: Engine, files: SqlFiles, conditions: Sequence[Condition], clock: Clock) -> None:
-    """Keep what has happened to those asked, if anything of it matters."""
+def count(engine: Engine, files: SqlFiles, conditions: Sequence[Condition], clock: Clock) -> None:
+    """Keep what has happened to the rows of table `questions`, if anything of it matters."""
     happenings = {each.column: each for condition in conditions for each in condition.happenings}
     if happenings:
         count_happenings(engine, files, "questions", happenings.values())
@@ -119,22 +126,20 @@ def _fields(conditions: Sequence[Condition]) -> frozenset[str]:
     return frozenset(leaf.field for condition in conditions for leaf in condition.leaves)
 
 
-def _answered(
-    engine: Engine, files: SqlFiles, name: str, conditions: Mapping[int, Condition]
-) -> pl.DataFrame:
-    """(rule, row_id): which of these conditions hold for which moments of one audience."""
+def answered(engine: Engine, files: SqlFiles, name: str, rules: Sequence[Rule]) -> pl.DataFrame:
+    """(rule, row_id): which of these rules hold for which rows of table `questions` of one audience."""
+    conditions = [rule.condition for rule in rules if rule.condition is not None]
     types = {column.name: column.type for column in AUDIENCES[name].columns}
-    fields = _fields(list(conditions.values()))
+    fields = _fields(conditions)
     statement = shape(
         files.find("planning", "answers").text,
         table=audience_table(name),
         columns=sorted(fields & types.keys()),
         settings=sorted(field.removeprefix(_SETTING) for field in fields if field.startswith(_SETTING)),
-        counts=sorted({each.column for condition in conditions.values() for each in condition.happenings}),
+        counts=sorted({each.column for condition in conditions for each in condition.happenings}),
         scored=SCORE in fields - types.keys(),
     )
     engine.keep("answers", statement, {"audience": name})
-    rules = [Rule(number, condition) for number, condition in conditions.items()]
     belonging(engine, "answers", rules, {SCORE: Type.INTEGER, **SETTING_TYPES, **types}, into="held_here")
     held = engine.query("SELECT rule, row_id FROM held_here")
     engine.drop("answers", "held_here")

@@ -1,4 +1,48 @@
--- One row per audience row and step of one campaign whose conditions hold.
+-- One row per audience row and place of a step for which it could have a moment due, of one audience.
+WITH members AS (
+    {% if ruled %}
+    SELECT
+        c.campaign_id,
+        b.row_id
+    FROM belonging AS b
+    INNER JOIN entries AS c ON b.rule = c.rule
+    {% endif %}
+    {% if ruled and unruled %}
+    UNION ALL
+    {% endif %}
+    {% if unruled %}
+    SELECT DISTINCT
+        c.campaign_id,
+        a.row_id
+    FROM {{ table }} AS a
+    INNER JOIN entries AS c ON c.rule IS NULL
+    {% if anchor != "schedule" %}
+    INNER JOIN nearby AS r ON c.campaign_id = r.campaign_id AND a.anchor BETWEEN r.lo AND r.hi
+    {% endif %}
+    {% endif %}
+),
+
+-- A variant once used outranks the draw.
+drawn AS (
+    SELECT
+        m.campaign_id,
+        m.row_id,
+        coalesce(f.variant, v.variant) AS variant
+    FROM members AS m
+    INNER JOIN {{ table }} AS a ON m.row_id = a.row_id
+    INNER JOIN experiments AS x ON m.campaign_id = x.campaign_id
+    LEFT JOIN former AS f
+        ON
+            m.campaign_id = f.campaign_id
+            AND a.tenant_id = f.tenant_id
+            AND a.subject_id = f.subject_id
+    LEFT JOIN parts AS v
+        ON
+            m.campaign_id = v.campaign_id
+            AND draw01(x.seed, a.tenant_id || ':' || a.subject_id) >= v.lo
+            AND draw01(x.seed, a.tenant_id || ':' || a.subject_id) < v.hi
+)
+
 SELECT
     '{{ audience }}' AS audience,
     a.row_id,
@@ -7,6 +51,11 @@ SELECT
     a.subject_text,
     a.customer_id,
     a.agent_id,
+    {% if account %}
+    a.account_id,
+    {% else %}
+    CAST(NULL AS BIGINT) AS account_id,
+    {% endif %}
     {% if anchor == "instant" %}
     a.anchor AS anchor_at,
     CAST(NULL AS DATE) AS anchor_on,
@@ -15,14 +64,14 @@ SELECT
     a.anchor AS anchor_on,
     {% else %}
     CAST(NULL AS TIMESTAMPTZ) AS anchor_at,
-    CAST($slot AS DATE) AS anchor_on,
+    z.day AS anchor_on,
     {% endif %}
     {% if grain == "once" %}
     CAST(0 AS BIGINT) AS occurrence,
     {% elif grain == "year" %}
     minutes_of(make_date(CAST(year(a.anchor) AS INTEGER), 1, 1)) AS occurrence,
     {% elif anchor == "schedule" %}
-    minutes_of(CAST($slot AS DATE)) AS occurrence,
+    z.occurrence,
     {% elif grain == "day" %}
     minutes_of(CAST(a.anchor AS DATE)) AS occurrence,
     {% else %}
@@ -32,33 +81,24 @@ SELECT
     s.step_id,
     s.place,
     s.variant,
-    {% if columns_of_days %}
-    CASE s.place
-        {% for step, column in columns_of_days %}
-        WHEN {{ step }} THEN CAST(a."{{ column }}" AS INTEGER)
-        {% endfor %}
-        ELSE s.days
-    END AS days,
+    CASE WHEN s.differs THEN t.days ELSE s.days END AS days,
+    CASE WHEN s.differs THEN t.minutes ELSE s.minutes END AS minutes,
+    {% if anchor == "schedule" %}
+    coalesce(CASE WHEN s.differs THEN t.clock ELSE s.clock END, z.clock) AS own_clock,
     {% else %}
-    s.days,
+    CASE WHEN s.differs THEN t.clock ELSE s.clock END AS own_clock,
     {% endif %}
-    {% if repeat_column %}
-    1440 * CAST(a."{{ repeat_column }}" AS BIGINT) AS repeat_minutes,
-    {% else %}
-    CAST($repeat_minutes AS BIGINT) AS repeat_minutes,
-    {% endif %}
-    {% if whens %}
-    CASE s.place
-        {% for step, predicate in whens %}
-        WHEN {{ step }} THEN {{ predicate }}
-        {% endfor %}
-        ELSE true
-    END AS when_holds
-    {% else %}
-    true AS when_holds
-    {% endif %}
-FROM {{ table }} AS a
-INNER JOIN steps AS s ON s.campaign_id = {{ campaign }}
-{% if condition %}
-WHERE {{ condition }}
+    CASE WHEN s.differs THEN t.zone ELSE s.zone END AS zone_rule,
+    CASE WHEN s.differs THEN t.repeat_minutes ELSE s.repeat_minutes END AS repeat_minutes,
+    s.spread_minutes
+FROM members AS m
+INNER JOIN {{ table }} AS a ON m.row_id = a.row_id
+INNER JOIN steps AS s ON m.campaign_id = s.campaign_id
+{% if anchor == "schedule" %}
+INNER JOIN named_slots AS z ON s.place = z.place
+{% else %}
+INNER JOIN reaches AS r ON s.place = r.place AND a.anchor BETWEEN r.lo AND r.hi
 {% endif %}
+LEFT JOIN terms AS t ON s.place = t.place AND a.tenant_id = t.tenant_id
+LEFT JOIN drawn AS d ON m.campaign_id = d.campaign_id AND m.row_id = d.row_id
+WHERE (NOT s.differs OR t.place IS NOT NULL) AND (s.variant IS NULL OR s.variant = d.variant)

@@ -1,0 +1,223 @@
+"""Who could have a moment due: audience rows that belong to a campaign, at the places within their reach.
+
+A handful of statements for each audience, however many campaigns it has.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from automation_pipelines.campaign import Campaign
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.types import Anchor, Audience, Type
+from automation_pipelines.conditions import Condition
+from automation_pipelines.conditions.many import Rule, belonging
+from automation_pipelines.engine import FRAME_TYPES, Engine, shape
+from automation_pipelines.ledger.campaigns import ActiveCampaign
+from automation_pipelines.planning.clock import Clock
+from automation_pipelines.planning.needs import Aim, aims
+from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.steps import Numbers
+from automation_pipelines.planning.tenancy import Tenancy
+from automation_pipelines.planning.timelines import belongs_if
+from automation_pipelines.planning.variants import parts
+from automation_pipelines.planning.whens import answered, count
+from automation_pipelines.selection import EARLIEST, Range, audience_table, merge
+from automation_pipelines.sqlfiles import SqlFiles
+
+_INSTANT = FRAME_TYPES[Type.INSTANT]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What candidates are made for, and of."""
+
+    engine: Engine
+    files: SqlFiles
+    numbers: Numbers
+    clock: Clock
+    tenancy: Tenancy
+
+
+def keep_everybody(made: Planned, campaigns: Sequence[ActiveCampaign], record: Record) -> pl.DataFrame:
+    """Keep table `everybody` and return, per campaign, how many audience rows there were and belonged.
+
+    Tables `steps` and `terms` are there; each of the campaigns could have something due.
+    """
+    engine = made.engine
+    by_audience: dict[str, list[Aim]] = {}
+    for aim in aims(campaigns, made.clock, made.tenancy):
+        by_audience.setdefault(aim.audience, []).append(aim)
+    engine.add(**_experiments(made, campaigns, record))
+    tables = [_keep_candidates(made, AUDIENCES[name], found) for name, found in sorted(by_audience.items())]
+    union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
+    engine.keep("everybody", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
+    engine.drop(*tables)
+    return _scope(made, campaigns)
+
+
+def _scope(made: Planned, campaigns: Sequence[ActiveCampaign]) -> pl.DataFrame:
+    engine = made.engine
+    counted = engine.query(
+        "SELECT campaign_id, count(DISTINCT row_id) AS n FROM everybody GROUP BY campaign_id"
+    )
+    belonging_now = dict(counted.iter_rows())
+    selected = {spec.audience: 0 for spec in (active.spec for active in campaigns)}
+    selected = {name: engine.count(audience_table(name)) for name in selected}
+    return scope_frame(
+        [
+            (spec.id, spec.audience, selected[spec.audience], belonging_now.get(made.numbers[spec.id, ""], 0))
+            for spec in (active.spec for active in campaigns)
+        ]
+    )
+
+
+def scope_frame(rows: list[tuple[str, str, int, int]]) -> pl.DataFrame:
+    """One row per campaign: its audience, how many it returned, and how many belonged."""
+    schema = {"campaign": pl.String, "audience": pl.String, "selected": pl.Int64, "belonging": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _keep_candidates(made: Planned, audience: Audience, found: Sequence[Aim]) -> str:
+    """Keep the candidates of one audience and return the name of their table."""
+    engine, numbers = made.engine, made.numbers
+    specs = {aim.place.active.spec.id: aim.place.active.spec for aim in found}
+    rules = list(_rules(made, audience, specs.values()))
+    ruled = {rule.number for rule in rules}
+    entries = [
+        (numbers[name, ""], numbers[name, ""] if numbers[name, ""] in ruled else None) for name in specs
+    ]
+    engine.add(
+        entries=pl.DataFrame(entries, schema={"campaign_id": pl.Int64, "rule": pl.Int64}, orient="row"),
+        **_reaches(audience, found, numbers),
+    )
+    if rules:
+        _keep_belonging(made, audience, rules)
+    statement = shape(
+        made.files.find("planning", "candidates").text,
+        audience=audience.name,
+        table=audience_table(audience.name),
+        anchor=str(audience.anchor),
+        grain=str(audience.grain),
+        account=any(column.name == "account_id" for column in audience.columns),
+        ruled=bool(rules),
+        unruled=len(rules) < len(specs),
+    )
+    table = f"candidates_{audience.name}"
+    engine.keep(table, statement)
+    if rules:
+        engine.drop("belonging")
+    return table
+
+
+def _reaches(audience: Audience, found: Sequence[Aim], numbers: Numbers) -> dict[str, pl.DataFrame]:
+    """The anchors that matter, by place and by campaign; of a schedule, the slots."""
+    if audience.anchor is Anchor.SCHEDULE:
+        slots = [
+            (aim.place.number, slot.day, f"{slot.at:%H:%M}", slot.occurrence)
+            for aim in found
+            for slot in aim.slots
+        ]
+        schema = {"place": pl.Int64, "day": pl.Date, "clock": pl.String, "occurrence": pl.Int64}
+        return {"named_slots": pl.DataFrame(slots, schema=schema, orient="row")}
+    by_campaign: dict[int, list[Range]] = {}
+    for aim in found:
+        by_campaign.setdefault(numbers[aim.place.active.spec.id, ""], []).extend(aim.ranges)
+    return {
+        "reaches": _bounds(audience, "place", {aim.place.number: aim.ranges for aim in found}),
+        "nearby": _bounds(audience, "campaign_id", {key: merge(each) for key, each in by_campaign.items()}),
+    }
+
+
+def _bounds(audience: Audience, key: str, ranges: Mapping[int, Sequence[Range]]) -> pl.DataFrame:
+    rows = [(number, lo or EARLIEST, hi) for number, each in ranges.items() for lo, hi in each]
+    if audience.anchor is Anchor.DATE:
+        days = [(number, lo.date(), hi.date() if hi else date.max) for number, lo, hi in rows]
+        return pl.DataFrame(days, schema={key: pl.Int64, "lo": pl.Date, "hi": pl.Date}, orient="row").unique()
+    return pl.DataFrame(rows, schema={key: pl.Int64, "lo": _INSTANT, "hi": _INSTANT}, orient="row")
+
+
+def _rules(made: Planned, audience: Audience, specs: Iterable[Campaign]) -> Iterator[Rule]:
+    """Who belongs to each campaign that does not take everybody."""
+    for spec in specs:
+        condition = membership(spec, audience)
+        tenants = tuple(made.tenancy.ids(spec.tenants)) if spec.tenants else None
+        if condition is not None or tenants is not None:
+            yield Rule(made.numbers[spec.id, ""], condition, tenants)
+
+
+def membership(spec: Campaign, audience: Audience) -> Condition | None:
+    """Who belongs to a campaign, as one condition; `None`: everybody in the audience."""
+    declared = belongs_if(spec, [column.name for column in audience.columns])
+    parts_of = [_about(declared, spec.id)] if declared is not None else []
+    if any(read.source == "interventions" for read in audience.reads):
+        parts_of.append(Condition(field="campaign", operator="equals", value=spec.id))
+    return Condition(all_of=tuple(parts_of)) if len(parts_of) > 1 else next(iter(parts_of), None)
+
+
+def _about(condition: Condition, campaign: str) -> Condition:
+    """The same condition, with the campaign that it calls `this` by its name."""
+    if condition.group is not None:
+        word, members = condition.group
+        return Condition.model_validate({word: [_about(member, campaign) for member in members]})
+    if condition.event is not None and condition.happening.campaign == "this":
+        return condition.model_copy(update={"campaign": campaign})
+    return condition
+
+
+def _keep_belonging(made: Planned, audience: Audience, rules: Sequence[Rule]) -> None:
+    """Keep table `belonging` (rule, row_id): which rows each campaign takes."""
+    engine, types = made.engine, {column.name: column.type for column in audience.columns}
+    conditions = [rule.condition for rule in rules if rule.condition is not None]
+    fields = {leaf.field for condition in conditions for leaf in condition.leaves}
+    if fields <= types.keys() and not any(True for c in conditions for _ in c.happenings):
+        belonging(engine, audience_table(audience.name), rules, types)
+        return
+    engine.keep("questions", _QUESTIONS.format(**_columns_of(audience)), {"as_of": made.clock.as_of})
+    count(engine, made.files, conditions, made.clock)
+    engine.add(held_rows=answered(engine, made.files, audience.name, rules))
+    engine.keep("belonging", "SELECT rule, row_id FROM held_rows")
+    engine.drop("questions", *(engine.names() & {"happenings", "engagement_scores"}))
+
+
+_QUESTIONS = (
+    "SELECT a.row_id, a.tenant_id, a.customer_id, {account} AS account_id, '{name}' AS audience, "
+    "a.row_id AS audience_row, CAST($as_of AS TIMESTAMPTZ) AS judged_at, {anchor} AS anchor_at, "
+    "CAST(NULL AS VARCHAR) AS campaign FROM {table} AS a"
+)
+
+
+def _columns_of(audience: Audience) -> dict[str, str]:
+    has_account = any(column.name == "account_id" for column in audience.columns)
+    return {
+        "name": audience.name,
+        "table": audience_table(audience.name),
+        "account": "a.account_id" if has_account else "CAST(NULL AS BIGINT)",
+        "anchor": "a.anchor" if audience.anchor is Anchor.INSTANT else "CAST(NULL AS TIMESTAMPTZ)",
+    }
+
+
+def _experiments(
+    made: Planned, campaigns: Sequence[ActiveCampaign], record: Record
+) -> dict[str, pl.DataFrame]:
+    """`experiments` (their seeds), `parts` of their variants, and `former` variants where weights changed."""
+    tested = [active for active in campaigns if active.spec.variants]
+    numbers = {active.spec.id: made.numbers[active.spec.id, ""] for active in tested}
+    seeds = [(number, f"variant:{name}:") for name, number in numbers.items()]
+    stretches = [
+        (numbers[active.spec.id], part.variant, float(part.lo), float(part.hi))
+        for active in tested
+        for part in parts((*active.earlier_variants, active.spec.variants))
+    ]
+    changed = [active for active in tested if active.earlier_variants]
+    former = record.variants([numbers[active.spec.id] for active in changed])
+    offered = [(numbers[a.spec.id], variant.id) for a in changed for variant in a.spec.variants]
+    names = pl.DataFrame(offered, schema={"campaign_id": pl.Int64, "variant": pl.String}, orient="row")
+    stretch = {"campaign_id": pl.Int64, "variant": pl.String, "lo": pl.Float64, "hi": pl.Float64}
+    return {
+        "experiments": pl.DataFrame(seeds, schema={"campaign_id": pl.Int64, "seed": pl.String}, orient="row"),
+        "parts": pl.DataFrame(stretches, schema=stretch, orient="row"),
+        "former": former.join(names, on=["campaign_id", "variant"], how="semi"),
+    }
