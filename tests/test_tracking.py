@@ -16,6 +16,7 @@ from automation_pipelines.ledger import changes as ledger
 from automation_pipelines.ledger.changes import SEEN, Reading, record
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import changes, tracked_values
+from automation_pipelines.preview import preview
 from tests.world import World, at
 
 HEALTH = AUDIENCES["health_score_changes"]
@@ -233,3 +234,85 @@ def _at_once(*works: Callable[[], object]) -> None:
     for thread in threads:
         thread.join(timedelta(minutes=1).total_seconds())
     assert wrong == []
+
+
+ALERT = """
+id: alert
+title: Alert
+kind: custom
+audience: health_score_changes
+purpose: internal
+conditions:
+  all:
+    - {field: before, operator: greater_than, value: 59}
+    - {field: after, operator: less_than, value: 60}
+steps:
+  - {id: tell, offset: at once, channel: email, template: alert, recipient: account_owner}
+"""
+
+
+@pytest.fixture
+def alerting(world: World) -> World:
+    """A company whose account owners hear of scores that drop below 60; it has ticked once."""
+    world.add("tenants", id=1)
+    world.add("users", id=10)
+    for key, score in ((1, 80), (2, 55), (3, 80)):
+        account(world, key, health_score=score, owner_id=10)
+    world.apply(ALERT, start="2026-03-01T08:30")
+    world.tick("2026-03-01T09:00")
+    return world
+
+
+def test_an_alert_leaves_in_the_tick_that_sees_the_change(alerting: World) -> None:
+    for key, score in ((1, 50), (2, 40), (3, 70)):
+        alerting.change("accounts", key, health_score=score, updated_at="2026-03-01T09:12")
+    alerting.tick("2026-03-01T09:30")
+    alerting.tick("2026-03-01T10:00")
+    assert alerting.sent() == [("tell", 1, 10, "2026-03-01T09:12")]
+
+
+def test_each_drop_is_told_and_a_skipped_tick_delays_it_only(alerting: World) -> None:
+    for minute, score in ((12, 50), (42, 75), (55, 20)):
+        alerting.change("accounts", 1, health_score=score, updated_at=f"2026-03-01T09:{minute}")
+        if minute < 50:
+            alerting.tick(f"2026-03-01T09:{minute + 10}")
+    alerting.tick("2026-03-01T12:00")
+    assert alerting.sent() == [
+        ("tell", 1, 10, "2026-03-01T09:12"),
+        ("tell", 1, 10, "2026-03-01T09:55"),
+    ]
+
+
+def test_a_preview_records_nothing(alerting: World) -> None:
+    alerting.change("accounts", 1, health_score=50, updated_at="2026-03-01T09:12")
+    preview(alerting.installation, since=at("2026-03-01T09:30"), until=at("2026-03-02T09:30"))
+    assert told(alerting.installation.database) == []
+
+
+def test_somebody_who_comes_back_to_a_stage_enters_it_again_and_the_stage_left_is_not_entered_anew(
+    world: World,
+) -> None:
+    world.add("tenants", id=1)
+    world.add(
+        "customers",
+        id=1,
+        pipeline_stage="lead",
+        stage_entered_at="2026-03-01T08:40",
+        updated_at="2026-03-01T08:40",
+    )
+    world.apply(
+        """
+        id: entered
+        title: Entered
+        kind: custom
+        audience: stage_entries
+        steps: [{id: hello, offset: 5 minutes, channel: email, template: hello}]
+        """,
+        start="2026-03-01T08:30",
+    )
+    world.tick("2026-03-01T09:00")
+    for hour, stage in ((9, "won"), (10, "lead")):
+        moved = f"2026-03-01T{hour:02}:10"
+        world.change("customers", 1, pipeline_stage=stage, stage_entered_at=moved, updated_at=moved)
+        world.tick_through(f"2026-03-01T{hour:02}:30", f"2026-03-01T{hour + 1:02}:00")
+    assert [row[3][-5:] for row in world.sent()] == ["08:45", "09:15", "10:15"]
