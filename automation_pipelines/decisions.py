@@ -20,6 +20,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.planning import Plan
+from automation_pipelines.planning.gates import LedgerPast, Past
 from automation_pipelines.planning.rows import SEEN
 
 DATASET = "decisions"
@@ -38,7 +39,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("recipient_id", Type.ID, "Member of staff; 0 is the subject's own contact."),
     Column("channel", Type.TEXT, "Channel of the step."),
     Column("purpose", Type.TEXT, "marketing, transactional or internal."),
+    Column("topic", Type.TEXT, "Topic of the campaign."),
     Column("campaign_version", Type.INTEGER, "Version that was judged."),
+    Column("variant", Type.TEXT, "Arm of the campaign's experiment."),
+    Column("assignee_id", Type.ID, "Member of staff the row is given to, where the step gives it to one."),
     Column("due_at", Type.INSTANT, "When it falls due."),
     Column("expires_at", Type.INSTANT, "After this it is not sent; null: never too late."),
     Column("reason", Type.TEXT, "planned, or why not.", values=tuple(str(reason) for reason in Reason)),
@@ -79,6 +83,10 @@ class LedgerRecord:
         campaigns = candidates["campaign_id"].unique().to_list()
         return plans.settled(self.database, campaigns, *bounds).select(KEY)
 
+    def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return plans.variants(self.database, campaign_ids)
+
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
         return plans.recently_planned(self.database, step_ids, since)
@@ -115,6 +123,11 @@ class LedgerRecord:
         )
         newest = open_rows.sort("as_of").unique(KEY, keep="last", maintain_order=True)
         return newest.join(wanted, on=list(KEY), how="semi").select(*KEY, "reason")
+
+    @property
+    def past(self) -> Past:
+        """See `planning.Record`."""
+        return LedgerPast(self.database)
 
     @property
     def salt(self) -> str:
@@ -173,8 +186,12 @@ def restore(database: Database, files: FileStore) -> int:
         rows = plans.jobs_of_tick(database, tick.tick_id)
         settled = rows.with_columns(
             pl.coalesce("reason", pl.lit(str(Reason.PLANNED))).alias("reason"),
-            # What the gates saw went with the files.
-            *(pl.lit(None, FRAME_TYPES[column.type]).alias(column.name) for column in SEEN),
+        )
+        # What the gates saw went with the files.
+        known = settled.columns
+        unknown = [column for column in COLUMNS if column.name not in known]
+        settled = settled.with_columns(
+            pl.lit(None, FRAME_TYPES[column.type]).alias(column.name) for column in unknown
         )
         _append(files, settled, run_id=tick.run_id, mode=tick.mode, as_of=tick.as_of)
         plans.mark_published(database, tick.tick_id)
@@ -202,3 +219,12 @@ def _scan(paths: list[Path]) -> pl.LazyFrame:
     return pl.scan_parquet(
         paths, schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
     )
+
+
+def of_campaign(files: FileStore, campaign: str) -> pl.DataFrame:
+    """All live decisions ever made on one campaign, oldest first."""
+    paths = files.paths(DATASET)
+    if not paths:
+        return pl.DataFrame(schema={column.name: FRAME_TYPES[column.type] for column in COLUMNS})
+    rows = _scan(paths).filter(pl.col("campaign") == campaign, pl.col("mode") != "test")
+    return rows.sort("as_of").collect()

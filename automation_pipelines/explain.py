@@ -4,7 +4,7 @@ Reads the record of decisions and the ledger. Whom a campaign's conditions leave
 for them `standing` looks at the CRM as it is now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -90,10 +90,11 @@ def explain(
     if step is not None:
         rows = rows.filter(pl.col("step") == step)
     groups = rows.partition_by(KEY, maintain_order=True) if len(rows) else []
-    return [_explanation(installation, group) for group in groups]
+    became = _jobs(installation, rows) if groups else {}
+    return [_explanation(group, became) for group in groups]
 
 
-def _explanation(installation: Installation, history: pl.DataFrame) -> Explanation:
+def _explanation(history: pl.DataFrame, became: Mapping[tuple[int, ...], dict[str, Any]]) -> Explanation:
     # Not by due_at, which a moved tenant changes; and what took the key is the end, whatever the clocks.
     history = history.sort(pl.col("reason").is_in([str(reason) for reason in SETTLED]), "as_of")
     newest = history.row(-1, named=True)
@@ -101,21 +102,23 @@ def _explanation(installation: Installation, history: pl.DataFrame) -> Explanati
         f"{as_of:%Y-%m-%d %H:%M} {reason}"
         for as_of, reason in history[:-1].select("as_of", "reason").iter_rows()
     )
-    return Explanation(newest, tuple(_gates(newest)), earlier, _job(installation, newest))
+    job = became.get(tuple(newest[name] for name in KEY))
+    return Explanation(newest, tuple(_gates(newest)), earlier, job)
 
 
-def _job(installation: Installation, decision: dict[str, Any]) -> dict[str, Any] | None:
-    wanted = sa.select(
-        jobs.c.id,
-        jobs.c.state,
-        jobs.c.reason,
-        jobs.c.attempts,
-        jobs.c.available_at,
-        jobs.c.finished_at,
-        jobs.c.provider_id,
-    ).where(*(jobs.c[name] == decision[name] for name in KEY))
-    found = installation.database.read(wanted)
-    return found.row(0, named=True) if len(found) else None
+def _jobs(installation: Installation, rows: pl.DataFrame) -> dict[tuple[int, ...], dict[str, Any]]:
+    """What became of the keys that were taken; one question for all of them."""
+    database = installation.database
+    keys = rows.select(KEY).unique().iter_rows()
+    asked = database.listed("asked", dict.fromkeys(KEY, sa.BigInteger()), keys)
+    shown = ("id", "state", "reason", "attempts", "available_at", "finished_at", "provider_id")
+    wanted = sa.select(*(jobs.c[name] for name in (*KEY, *shown))).join_from(
+        asked, jobs, sa.and_(*(jobs.c[name] == asked.c[name] for name in KEY))
+    )
+    return {
+        tuple(job[name] for name in KEY): {name: job[name] for name in shown}
+        for job in database.read(wanted).iter_rows(named=True)
+    }
 
 
 def _gates(decision: dict[str, Any]) -> Iterator[Gate]:
@@ -136,15 +139,48 @@ def _seen(decision: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The gates this version asks, in their order, with what each saw."""
     judged, expires = _when(decision["judged_at"]), _when(decision["expires_at"])
     yield Reason.STALE, f"judged at {judged}, expires {expires or 'never'}"
-    state = "paused" if decision["paused"] else "running"
-    validity = "within" if decision["valid"] else "outside"
-    tenant = "active" if decision["tenant_active"] else "switched off"
-    yield Reason.INACTIVE, f"campaign {state} and {validity} its validity, tenant {tenant}"
-    yield Reason.CONDITION, f"the step's condition {'holds' if decision['when_holds'] else 'does not hold'}"
-    yield Reason.NO_RECIPIENT, f"address {decision['reach']}"
+    yield Reason.INACTIVE, _activity(decision)
+    yield Reason.WAITING, f"for step {decision['waiting_for']}" if decision["waiting_for"] else "for nothing"
+    yield Reason.CONDITION, _conditions(decision)
+    yield Reason.NO_RECIPIENT, f"address {decision['reach']}, channel {decision['channel']}"
     yield Reason.SUPPRESSED, f"suppressed by: {decision['suppressed_by'] or 'nothing'}"
     yield Reason.DUPLICATE, f"planned before within repeat_after: {_when(decision['planned_before']) or 'no'}"
     yield Reason.SUPERSEDED, f"latest step passed by then: {_when(decision['last_passed']) or 'none'}"
+    yield Reason.HOLDOUT, _holdout(decision)
+    merged = decision["merged_with"]
+    yield Reason.MERGED, "no other message says it" if merged is None else f"said in that of subject {merged}"
+    yield Reason.GUARDED, _guard(decision)
+    yield Reason.CAPPED, f"cap reached: {decision['capped_by'] or 'none'}"
+    yield Reason.LIMITED, f"limit reached: {decision['limited_by'] or 'none'}"
+
+
+def _activity(decision: dict[str, Any]) -> str:
+    state = "paused" if decision["paused"] else "running"
+    validity = "within" if decision["valid"] else "outside"
+    tenant = "active" if decision["tenant_active"] else "switched off"
+    by_hand = [word for word in ("stopped", "hand_paused") if decision[word]]
+    hands = f", for the subject {by_hand[0].removeprefix('hand_')} by hand" if by_hand else ""
+    return f"campaign {state} and {validity} its validity, tenant {tenant}{hands}"
+
+
+def _conditions(decision: dict[str, Any]) -> str:
+    step = f"the step's condition {'holds' if decision['when_holds'] else 'does not hold'}"
+    leaves = ", the exit condition holds" if decision["exit_holds"] else ""
+    ended = ", the step before it was not sent" if decision["ended"] else ""
+    return f"{step}{leaves}{ended}"
+
+
+def _holdout(decision: dict[str, Any]) -> str:
+    if decision["holdout_draw"] is None:
+        return "nobody is held out"
+    return f"drew {decision['holdout_draw']:.2f}, below {decision['holdout']:g} is held out"
+
+
+def _guard(decision: dict[str, Any]) -> str:
+    if decision["day_moments"] is None:
+        return "a day as usual"
+    allowed = "any number" if decision["day_allowed"] is None else decision["day_allowed"]
+    return f"{decision['day_moments']} moments on the campaign's day, {allowed} are let go without approval"
 
 
 def _when(moment: datetime | None) -> str:

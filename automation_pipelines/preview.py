@@ -17,7 +17,8 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import Reason, State
-from automation_pipelines.planning import Clock, Plan, Record, needs
+from automation_pipelines.planning import Clock, Plan, Record, asked_demands, needs
+from automation_pipelines.planning.gates import Imagined, Past
 from automation_pipelines.selection import Need, Range, demands, merge
 from automation_pipelines.tick import Frames, Work, decide, find_work, read_frames, select_audiences
 
@@ -36,6 +37,14 @@ class Simulated:
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
         return pl.concat([self.real.settled(candidates), *(plan.settled.select(KEY) for plan in self.plans)])
+
+    def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        whom = ["campaign_id", "tenant_id", "subject_id"]
+        planned = pl.col("reason") == str(Reason.PLANNED)
+        ours = pl.col("campaign_id").is_in(list(campaign_ids)) & pl.col("variant").is_not_null() & planned
+        imagined = [plan.rows.filter(ours).select(*whom, "variant") for plan in self.plans]
+        return pl.concat([self.real.variants(campaign_ids), *imagined]).unique(whom, keep="first")
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
@@ -85,6 +94,13 @@ class Simulated:
         return newest.join(moments.select(KEY), on=list(KEY), how="semi")
 
     @property
+    def past(self) -> Past:
+        """See `planning.Record`."""
+        return Imagined(
+            self.real.past, [plan.rows for plan in self.plans], [plan.codes for plan in self.plans]
+        )
+
+    @property
     def salt(self) -> str:
         """See `planning.Record`."""
         return self.real.salt
@@ -109,7 +125,9 @@ def look(installation: Installation, first: Work, until: datetime) -> pl.DataFra
     """The newest decision on every moment due by `until`, beginning with the tick of `first`."""
     record = Simulated(LedgerRecord(installation.database, installation.files, writes=False))
     clocks = list(ticks_from(first.clock, until))
-    frames = read_frames(installation, demands(all_needs(first, clocks), first.settings))
+    wanted = all_needs(first, clocks)
+    asked = asked_demands(first.campaigns, wanted, clocks[0], clocks[-1])
+    frames = read_frames(installation, demands(wanted, first.settings) + asked)
     record.plans.extend(imagine(installation, first, clocks, frames, record))
     rows = pl.concat([plan.rows for plan in record.plans])
     newest = rows.unique(KEY, keep="last", maintain_order=True)
@@ -136,7 +154,7 @@ def all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:
     """What all these ticks together have to look at."""
     ranges: dict[str, list[Range]] = {}
     for clock in clocks:
-        for need in needs(work.campaigns, clock, work.settings):
+        for need in needs(work.campaigns, clock, work.tenancy):
             ranges.setdefault(need.audience, []).extend(need.ranges)
     return [Need(name, merge(found)) for name, found in sorted(ranges.items())]
 
@@ -146,7 +164,7 @@ def imagine(
 ) -> Iterator[Plan]:
     """The plans of these ticks, each over what those before it (in `record.plans`) would have settled."""
     for clock in clocks:
-        work = replace(first, clock=clock, needs=tuple(needs(first.campaigns, clock, first.settings)))
+        work = replace(first, clock=clock, needs=tuple(needs(first.campaigns, clock, first.tenancy)))
         with open_engine() as engine:
             select_audiences(installation, engine, frames, work)
             yield decide(installation, engine, work.campaigns, clock, record)

@@ -15,6 +15,7 @@ from automation_pipelines.ledger import plans, suppressions
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.planning import Clock
+from automation_pipelines.planning.gates import NoPast, Past
 from automation_pipelines.preview import Simulated, all_needs, imagine, ticks_from
 from automation_pipelines.selection import midnight
 from automation_pipelines.tick import Frames, Work, find_work
@@ -38,6 +39,11 @@ class _Unlived:
         """See `planning.Record`."""
         return pl.DataFrame(schema=dict.fromkeys(KEY, pl.Int64))
 
+    def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:  # noqa: ARG002
+        """See `planning.Record`."""
+        whom = dict.fromkeys(("campaign_id", "tenant_id", "subject_id"), pl.Int64)
+        return pl.DataFrame(schema={**whom, "variant": pl.String})
+
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""
         ids = dict.fromkeys(("step_id", "tenant_id", "subject_id"), pl.Int64)
@@ -50,6 +56,11 @@ class _Unlived:
     def held(self, moments: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
         return moments.select(KEY).clear().with_columns(pl.lit(None, pl.String).alias("reason"))
+
+    @property
+    def past(self) -> Past:
+        """See `planning.Record`."""
+        return NoPast(self.database)
 
     @property
     def salt(self) -> str:

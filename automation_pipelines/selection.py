@@ -45,13 +45,21 @@ def demands(needs: Iterable[Need], settings: pl.DataFrame | None = None) -> list
 
     `settings`, the tenants' as one wide frame, may show that some of it is not needed.
     """
-    always = [whole("tenants"), whole("tenant_settings"), whole("users")]
-    return always + [
-        Demand(read.source, frozenset(read.columns), tuple(_selections(need, place)))
-        for need in needs
-        for place, read in enumerate(need.entry.reads)
-        if settings is None or _asked(read, settings)
-    ]
+    wanted = [whole("tenants"), whole("tenant_settings"), whole("users")]
+    for need in needs:
+        for place, read in enumerate(need.entry.reads):
+            if settings is None or _asked(read, settings):
+                found = tuple(_selections(need, place))
+                wanted.append(Demand(read.source, frozenset(read.columns), found))
+                wanted += [_consents(found)] if read.source == "customers" else []
+    return wanted
+
+
+def _consents(customers: tuple[Selection, ...]) -> Demand:
+    """What these customers said on being written to: whoever is selected, the gates of planning ask that."""
+    columns = frozenset(column.name for column in SOURCES["consents"].columns)
+    theirs = (Selection(of=("customers", "id", found), by="customer_id") for found in customers)
+    return Demand("consents", columns, tuple(theirs))
 
 
 def whole(source: str) -> Demand:

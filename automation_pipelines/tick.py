@@ -4,10 +4,11 @@ Correctness rests on the ledger alone: doing a tick twice, late or in two proces
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
+import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.audiences import AUDIENCES
@@ -15,10 +16,20 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.extraction import Demand, collect, track
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import plans
+from automation_pipelines.ledger import coupons, guards, plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.model import require_utc
-from automation_pipelines.planning import Clock, Plan, Record, needs, plan, profiles, settings_frame
+from automation_pipelines.planning import (
+    Clock,
+    Plan,
+    Record,
+    Tenancy,
+    asked_demands,
+    needs,
+    plan,
+    profiles,
+    settings_frame,
+)
 from automation_pipelines.selection import Need, demands, empty, select, whole
 
 Frames = dict[str, pl.DataFrame]
@@ -35,6 +46,11 @@ class Work:
     settings: pl.DataFrame
     """One row per tenant, with a column for each setting."""
 
+    @property
+    def tenancy(self) -> Tenancy:
+        """What is known of the tenants."""
+        return Tenancy(self.tenants, self.settings)
+
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
@@ -46,6 +62,21 @@ class TickResult:
     settled: int
     decisions: int
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What somebody should look at, in words."""
+        held = (
+            f"{campaign}: {moments} moments on {day}, {allowed} are let go without approval: nothing goes out; "
+            f"`automation campaign approve {campaign} --day {day}`, or reject"
+            + (f" (it is {answer})" if answer else "")
+            for campaign, day, moments, allowed, answer in self.plan.held.iter_rows()
+        )
+        silent = (
+            f"{campaign}: nobody belongs to it today, though by this hour there usually was somebody"
+            for campaign in self.plan.silent
+        )
+        return (*held, *silent)
+
 
 def find_work(installation: Installation, as_of: datetime, also: Sequence[ActiveCampaign] = ()) -> Work:
     """The started campaigns (and `also` these) and the audiences that could have something due at `as_of`."""
@@ -55,13 +86,14 @@ def find_work(installation: Installation, as_of: datetime, also: Sequence[Active
     # The tenants are read first, being few: their settings narrow what else must be read.
     few = [whole("tenants"), whole("tenant_settings")]
     frames = known(installation, read_frames(installation, few) if campaigns else {})
-    settings = frames["settings"]
-    return Work(clock, campaigns, tuple(needs(campaigns, clock, settings)), frames["tenants"], settings)
+    work = Work(clock, campaigns, (), frames["tenants"], frames["settings"])
+    return replace(work, needs=tuple(needs(campaigns, clock, work.tenancy)))
 
 
 def read_sources(installation: Installation, work: Work) -> Frames:
     """The frames of the sources that the work needs."""
-    return read_frames(installation, demands(work.needs))
+    asked = asked_demands(work.campaigns, work.needs, work.clock, work.clock)
+    return read_frames(installation, demands(work.needs, work.settings) + asked)
 
 
 def read_frames(installation: Installation, wanted: Sequence[Demand]) -> Frames:
@@ -125,14 +157,16 @@ def commit(
         planned_to=clock.ahead,
         moments=len(made.rows),
     )
-    written = plans.write_plan(
-        installation.database,
-        tick,
-        made.settled,
-        profiles(tenants),
-    )
+    database = installation.database
+
+    def also(connection: sa.Connection, tick_id: int) -> None:
+        if mode != "test":  # a test holds no day and gives no code away
+            guards.hold(database, connection, made.held.drop("answer"), clock.as_of)
+            coupons.give(database, connection, made.codes, tick_id, clock.as_of)
+
+    written = plans.write_plan(database, tick, made.settled, profiles(tenants), also=also)
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
-    plans.mark_published(installation.database, written.tick_id)
+    plans.mark_published(database, written.tick_id)
     return TickResult(run_id, made, written.planned, written.settled, appended)
 
 

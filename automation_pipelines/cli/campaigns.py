@@ -13,8 +13,10 @@ from automation_pipelines.campaign import Step
 from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import CrmChannel
+from automation_pipelines.cli import approval
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.subjects import ORDERS, progress
 from automation_pipelines.cli.testing import test
 from automation_pipelines.difference import difference
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
@@ -158,7 +160,11 @@ for _command in (
     _moving("delete", "End campaigns and list them no more.", CampaignStore.delete),
 ):
     campaign.add_command(_command)
+for _order in (*ORDERS, progress):
+    campaign.add_command(_order)
 campaign.add_command(test)
+for _answer in (approval.held, approval.approve, approval.reject):
+    campaign.add_command(_answer)
 
 
 @campaign.command("list")

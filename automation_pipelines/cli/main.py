@@ -4,7 +4,18 @@ import sys
 
 import click
 
-from automation_pipelines.cli import campaigns, crm, demo, docs, jobs, pipeline, stats, takeover, templates
+from automation_pipelines.cli import (
+    campaigns,
+    coupons,
+    crm,
+    demo,
+    docs,
+    jobs,
+    pipeline,
+    stats,
+    takeover,
+    templates,
+)
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import AutomationError
 
@@ -30,6 +41,7 @@ for command in (
     stats.feedback,
     takeover.import_command,
     takeover.suppressions,
+    coupons.coupons,
     stats.stats,
     templates.template,
     docs.docs,

@@ -58,6 +58,8 @@ def tick(front: Front) -> None:
     )
     reasons = sorted(done.plan.by_reason().items())
     click.echo(", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing was due")
+    for notice in done.notices:
+        click.secho(notice, bold=True)
 
 
 @click.command()

@@ -12,6 +12,7 @@ from functools import lru_cache
 from automation_pipelines.calendar import next_opening
 from automation_pipelines.campaign import Campaign, Window
 from automation_pipelines.delivery.composition import Profile
+from automation_pipelines.ledger.agreements import refused_among
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Answer, Cancelled, Dead, Job, Moved, Released, Skipped
 from automation_pipelines.ledger.suppressions import Contact, among
@@ -43,9 +44,14 @@ def contact_of(job: Job, spec: Campaign) -> Contact | None:
 def suppressed_among(
     db: Database, jobs: Sequence[tuple[Job, Campaign]], at: datetime
 ) -> dict[Contact, frozenset[str]]:
-    """Which contacts of these jobs are suppressed, and why; one statement."""
+    """Which contacts of these jobs are suppressed or refuse marketing, and why; two statements."""
     contacts = {contact for job, spec in jobs if (contact := contact_of(job, spec))}
-    return among(db, contacts, at) if contacts else {}
+    if not contacts:
+        return {}
+    listed, refused = among(db, contacts, at), refused_among(db, contacts, at)
+    nothing: frozenset[str] = frozenset()
+    both = listed.keys() | refused.keys()
+    return {contact: listed.get(contact, nothing) | refused.get(contact, nothing) for contact in both}
 
 
 def objection(job: Job, spec: Campaign, present: Present) -> Answer | None:

@@ -3,7 +3,7 @@
 Nothing here decides; delivery's questions are in `jobs`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -132,6 +132,18 @@ def predecessors(db: Database, step_ids: Collection[int], lo: int, hi: int) -> p
     return db.read(sa.select(*columns).where(j.occurrence.between(lo, hi), j.step_id.in_(sorted(step_ids))))
 
 
+def variants(db: Database, campaign_ids: Collection[int]) -> pl.DataFrame:
+    """(campaign_id, tenant_id, subject_id, variant): the first variant that a subject was planned with."""
+    j = jobs.c
+    whom = (j.campaign_id, j.tenant_id, j.subject_id)
+    used = db.read(
+        sa.select(*whom, j.variant)
+        .where(j.campaign_id.in_(sorted(campaign_ids)), j.variant.is_not(None), j.state != State.SKIPPED)
+        .order_by(j.id)
+    )
+    return used.unique([column.name for column in whom], keep="first", maintain_order=True)
+
+
 def recently_planned(db: Database, step_ids: Collection[int], since: datetime) -> pl.DataFrame:
     """(step_id, tenant_id, subject_id, due_at) of what these steps planned since then, for `repeat_after`."""
     j = jobs.c
@@ -143,12 +155,19 @@ def recently_planned(db: Database, step_ids: Collection[int], since: datetime) -
 
 
 def write_plan(
-    db: Database, tick: Tick, rows: pl.DataFrame, profiles: pl.DataFrame, *, now: datetime | None = None
+    db: Database,
+    tick: Tick,
+    rows: pl.DataFrame,
+    profiles: pl.DataFrame,
+    *,
+    now: datetime | None = None,
+    also: Callable[[sa.Connection, int], None] | None = None,
 ) -> Written:
     """Write one tick in one transaction: its row, the decided moments, their payloads, tenants' profiles.
 
     `rows` has `PLAN_COLUMNS`; rows whose key is taken are ignored. `profiles` has tenant_id and profile
     (JSON). Writing a run twice adds nothing. `now` says when it was written, where that is not `as_of`.
+    `also` writes more in the same transaction, given the number of the tick.
     """
     staged = _staged(rows)
     with db.begin() as connection:
@@ -162,6 +181,8 @@ def write_plan(
             moments = db.ingest(connection, "plan_rows", staged)
             total = _insert_jobs(db, connection, moments, tick_id, tick.as_of)
             planned = _insert_payloads(connection, moments, tick_id) if total else 0
+        if also is not None:
+            also(connection, tick_id)
         written = Written(tick_id, planned, total - planned)
         connection.execute(
             ticks.update()

@@ -186,6 +186,8 @@ def _release(
             "nothing was planned: %s. What is due is planned by it or by the next tick", error
         )
         return
+    for notice in done.notices:
+        context.log.warning(notice)
     rows = done.plan.rows
     remember_first_day(installation, work.clock.as_of.date())
     _note_other_days(context, rows, automation.first_day)
@@ -220,6 +222,7 @@ def _job_metadata(done: TickResult) -> Metadata:
         "planned": dg.MetadataValue.int(done.planned),
         "settled_otherwise": dg.MetadataValue.int(done.settled),
         "moments": dg.MetadataValue.int(len(done.plan.rows)),
+        "notices": dg.MetadataValue.md("\n".join(f"- {notice}" for notice in done.notices) or "none"),
         OPEN: dg.MetadataValue.int(len(done.plan.rows) - len(done.plan.settled)),
     }
 

@@ -6,7 +6,7 @@ the statements run in order. Nothing is written: `tick` commits what comes out, 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -18,13 +18,18 @@ from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED
+from automation_pipelines.planning.candidates import Planned, keep_everybody, scope_frame
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.flow import keep_flow
+from automation_pipelines.planning.gates import HELD, Desk, across, assigns, gate_inputs
+from automation_pipelines.planning.gates import silent as silent_among
+from automation_pipelines.planning.needs import due_campaigns
 from automation_pipelines.planning.people import keep_people
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.rows import DECISIONS, typed
-from automation_pipelines.planning.steps import candidates, places_of, scope_frame, small_tables
-from automation_pipelines.planning.variables import with_variables
+from automation_pipelines.planning.steps import Numbers, places_of, small_tables
+from automation_pipelines.planning.tenancy import Tenancy
+from automation_pipelines.planning.variables import CONTACTED, with_variables
 from automation_pipelines.planning.whens import keep_judged
 from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
@@ -46,6 +51,12 @@ class Plan:
     clock: Clock
     rows: pl.DataFrame
     scope: pl.DataFrame
+    held: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HELD))
+    """The UTC days of campaigns that are too much and wait for approval, with what was said to them."""
+    codes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """`KEY`, pool and code of the coupons that are given out."""
+    silent: tuple[str, ...] = ()
+    """The campaigns to which nobody belongs now, though by this hour there usually was somebody."""
 
     @property
     def settled(self) -> pl.DataFrame:
@@ -79,28 +90,43 @@ def plan(
     `engine` holds the frames `tenants, users, customers` and, for each needed audience, its table
     `audience_<name>` (see `selection.select`).
     """
-    numbers = record.identify(
-        (active.spec.id, step) for active in campaigns for step in ("", *(s.id for s in active.spec.parts))
-    )
     known = engine.names()
-    present = [a for a in campaigns if audience_table(a.spec.audience) in known]
+    selected = [a for a in campaigns if audience_table(a.spec.audience) in known]
+    tenancy = Tenancy(engine.query("SELECT * FROM tenants"), engine.query("SELECT * FROM settings"))
+    present = due_campaigns(selected, clock, tenancy)
     if not present:
         return Plan(clock, pl.DataFrame(schema=DECISIONS), scope_frame([]))
-    engine.add(**small_tables(present, numbers, clock))
-    scope = candidates(engine, files, present, numbers)
+    numbers = record.identify(
+        (active.spec.id, step) for active in present for step in ("", *(s.id for s in active.spec.parts))
+    )
+    engine.add(**small_tables(present, numbers, clock, tenancy.settings))
+    scope = keep_everybody(Planned(engine, files, numbers, clock, tenancy), present, record)
     keep_people(engine, places_of(present))
     keep_flow(engine, present, numbers, record, clock)
     engine.add(
         settled=record.settled(engine.query("SELECT DISTINCT occurrence, campaign_id FROM everybody")),
         suppressions=record.suppressions(clock.as_of),
         offsets=_offsets(engine, clock),
+        assigns=assigns(places_of(present)),
+        **gate_inputs(present, numbers, tenancy.settings, record.past, clock),
     )
     planner = _Planner(engine, files, present, record, clock)
     slices = -(-engine.count("everybody") // SLICE)
     rows = pl.concat(planner.decide_slice(place, slices) for place in range(slices or 1))
     # Each slice numbers its own; from here on they are one.
     rows = rows.with_columns(moment_id=pl.int_range(pl.len(), dtype=pl.Int64))
-    return Plan(clock, typed(with_variables(engine, rows)), scope)
+    desk = Desk(engine, files, record.past, clock)
+    gated = across(desk, rows)
+    silent = _silent(desk, scope, numbers)
+    made = typed(with_variables(engine, files, present, gated.rows))
+    return Plan(clock, made, scope, gated.held, gated.codes, silent)
+
+
+def _silent(desk: Desk, scope: pl.DataFrame, numbers: Numbers) -> tuple[str, ...]:
+    """The campaigns to which nobody belongs now, though usually somebody does."""
+    alone = scope.filter(pl.col("belonging") == 0)["campaign"]
+    nobody = {numbers[campaign, ""]: campaign for campaign in alone}
+    return tuple(nobody[number] for number in silent_among(desk, sorted(nobody)))
 
 
 def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:
@@ -108,7 +134,7 @@ def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:
     zones = engine.query(
         "SELECT time_zone AS zone FROM tenants UNION SELECT time_zone FROM customers "
         "UNION SELECT time_zone FROM contacts "
-        "UNION SELECT zone FROM steps WHERE zone NOT IN ('tenant', 'recipient')"
+        "UNION SELECT zone_rule FROM everybody WHERE zone_rule NOT IN ('tenant', 'recipient')"
     )
     since, until = engine.query(
         "SELECT min(moment), max(moment) FROM (SELECT anchor_at AS moment FROM everybody "
@@ -188,9 +214,13 @@ class _Planner:
             held=self.record.held(self.engine.query(f"SELECT {keys}, due_at FROM moments")),
             recent=self.record.recently_planned(repeats["step_id"].to_list(), since),
         )
+        self.engine.keep("contacted", CONTACTED.format("moments"))
+        self._keep("people")
+        self._keep("reached", as_of=self.clock.as_of, salt=self.record.salt)
         times = {"as_of": self.clock.as_of, "late_before": self.clock.late_before}
-        decided = self.files.find("planning", "decided").text
-        return self.engine.query(decided, {**times, "salt": self.record.salt})
+        rows = self.engine.query(self.files.find("planning", "decided").text, times)
+        self.engine.drop("contacted", "people", "reached")
+        return rows
 
 
 def profiles(tenants: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import polars as pl
 
+from automation_pipelines.planning.gates.past import Past
+
 
 class Record(Protocol):
     """What has happened so far, as planning asks it. The ledger is one; a preview lays its own over it."""
@@ -18,6 +20,9 @@ class Record(Protocol):
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """`step_id, tenant_id, subject_id, due_at` of what was planned with due_at from `since` on."""
+
+    def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:
+        """`campaign_id, tenant_id, subject_id, variant` of what these campaigns ever planned."""
 
     def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """`KEY` columns, `state, sent, due_at, finished_at` of what became of steps that others come after.
@@ -33,6 +38,10 @@ class Record(Protocol):
 
     def held(self, moments: pl.DataFrame) -> pl.DataFrame:
         """`KEY` columns and `reason` of the newest open decision of those moments that have one."""
+
+    @property
+    def past(self) -> Past:
+        """What the gates across subjects ask."""
 
     @property
     def salt(self) -> str:

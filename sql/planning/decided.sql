@@ -1,47 +1,73 @@
 -- One row per moment: the decision with the values its gates saw. The first gate that applies decides.
-WITH addressed AS (
+-- Gates that look across subjects come later, over all of these.
+WITH seen AS (
     SELECT
-        m.*,
+        m.moment_id,
+        m.audience,
+        m.row_id,
+        m.occurrence,
+        m.tenant_id,
+        m.campaign_id,
+        s.campaign,
+        m.step_id,
+        s.step,
+        m.place,
+        m.subject_id,
+        m.subject_text,
+        m.recipient_id,
+        m.recipient_kind,
+        m.person_id,
+        m.person_zone,
+        m.customer_id,
+        m.agent_id,
+        m.account_id,
+        coalesce(r.channel, s.channel) AS channel,
+        r.address,
+        r.address_hash,
         s.purpose,
-        s.channel,
         s.topic,
         s.action,
+        s.lane,
+        s.late_all,
+        s.version AS campaign_version,
+        m.variant,
+        s.priority,
+        m.due_at,
+        m.expires_at,
+        m.nominal_at,
+        m.day,
+        m.zone,
+        m.window_zone,
+        m.repeat_minutes,
+        m.upcoming,
         greatest(m.due_at, CAST($as_of AS TIMESTAMPTZ)) AS judged_at,
         s.paused,
-        s.valid_from,
-        s.valid_until,
-        CASE WHEN NOT s.action AND plausible_email(trim(m.raw_address)) THEN trim(m.raw_address) END AS address
+        coalesce(m.due_at >= s.valid_from, true) AND coalesce(m.due_at <= s.valid_until, true) AS valid,
+        t.active AS tenant_active,
+        m.hand_paused,
+        m.stopped,
+        m.waiting,
+        m.waiting_for,
+        m.ended,
+        m.when_holds,
+        m.exit_holds,
+        CASE WHEN s.action THEN 'not needed' ELSE coalesce(r.reach, 'missing') END AS reach,
+        r.suppressed_by,
+        c.holdout AS own_holdout,
+        CASE WHEN s.purpose = 'marketing' THEN g.holdout END AS tenant_holdout
     FROM moments AS m
     INNER JOIN steps AS s ON m.place = s.place
-),
-
-hashed AS (
-    SELECT
-        a.*,
-        sha256($salt || ':' || a.channel || ':' || normal_email(a.address)) AS address_hash
-    FROM addressed AS a
-),
-
-suppressed AS (
-    SELECT
-        h.moment_id,
-        min(x.reason) AS suppressed_by
-    FROM hashed AS h
-    INNER JOIN suppressions AS x
-        ON
-            h.tenant_id = x.tenant_id
-            AND h.channel = x.channel
-            AND h.address_hash = x.address_hash
-            AND x.topic IN ('', h.topic)
-            AND (h.purpose = 'marketing' OR x.reason IN ('bounced', 'manual'))
-    GROUP BY h.moment_id
+    INNER JOIN policies AS c ON m.campaign_id = c.campaign_id
+    INNER JOIN tenants AS t ON m.tenant_id = t.id
+    LEFT JOIN settings AS g ON m.tenant_id = g.tenant_id
+    LEFT JOIN reached AS r ON m.moment_id = r.moment_id
 ),
 
 repeated AS (
     SELECT
         h.moment_id,
-        max(r.due_at) AS repeats
-    FROM hashed AS h
+        max(r.due_at) AS planned_before
+    FROM seen AS h
     INNER JOIN recent AS r
         ON
             h.step_id = r.step_id
@@ -61,20 +87,17 @@ repeated AS (
 gated AS (
     SELECT
         h.*,
-        p.suppressed_by,
-        r.repeats,
+        r.planned_before,
         CASE
             WHEN h.judged_at > h.expires_at THEN 'stale'
-            WHEN
-                h.paused OR NOT h.tenant_active OR h.due_at < h.valid_from OR h.due_at > h.valid_until
-                THEN 'inactive'
-            WHEN NOT h.when_holds THEN 'condition'
-            WHEN NOT h.action AND h.address IS NULL THEN 'no_recipient'
-            WHEN (h.opted_out AND h.purpose = 'marketing') OR p.suppressed_by IS NOT NULL THEN 'suppressed'
-            WHEN r.repeats IS NOT NULL THEN 'duplicate'
+            WHEN h.paused OR NOT h.tenant_active OR NOT h.valid OR h.stopped OR h.hand_paused THEN 'inactive'
+            WHEN h.waiting THEN 'waiting'
+            WHEN h.ended OR h.exit_holds OR NOT h.when_holds THEN 'condition'
+            WHEN h.reach IN ('missing', 'unusable') THEN 'no_recipient'
+            WHEN h.suppressed_by IS NOT NULL THEN 'suppressed'
+            WHEN r.planned_before IS NOT NULL THEN 'duplicate'
         END AS refused
-    FROM hashed AS h
-    LEFT JOIN suppressed AS p ON h.moment_id = p.moment_id
+    FROM seen AS h
     LEFT JOIN repeated AS r ON h.moment_id = r.moment_id
 ),
 
@@ -85,62 +108,100 @@ ranked AS (
         max(CASE WHEN g.refused IS NULL AND g.due_at <= $as_of THEN g.due_at END)
             OVER (PARTITION BY g.tenant_id, g.campaign_id, g.subject_id, g.occurrence, g.lane) AS last_passed
     FROM gated AS g
+),
+
+-- Who is held out of a campaign is drawn by subject, who is held out of all marketing by customer.
+drawn AS (
+    SELECT
+        r.*,
+        CASE
+            WHEN r.own_holdout > 0
+                THEN
+                    100 * draw01(
+                        'holdout:' || r.campaign,
+                        CAST(r.tenant_id AS VARCHAR) || ':' || CAST(r.subject_id AS VARCHAR)
+                    )
+        END AS own_draw,
+        CASE
+            WHEN r.tenant_holdout > 0
+                THEN
+                    100 * draw01(
+                        'holdout',
+                        CAST(r.tenant_id AS VARCHAR) || ':'
+                        || CAST(coalesce(r.customer_id, r.subject_id) AS VARCHAR)
+                    )
+        END AS tenant_draw
+    FROM ranked AS r
 )
 
 SELECT
-    r.moment_id,
-    r.audience,
-    r.row_id,
-    r.occurrence,
-    r.tenant_id,
-    r.campaign_id,
-    s.campaign,
-    r.step_id,
-    s.step,
-    r.subject_id,
-    r.subject_text,
-    r.recipient_id,
-    r.channel,
-    r.purpose,
-    s.version AS campaign_version,
-    r.variant,
-    s.priority,
-    r.due_at,
-    r.expires_at,
-    r.customer_id,
-    r.address,
-    r.address_hash,
-    r.recipient_name,
-    r.recipient_first_name,
-    r.window_zone,
+    d.moment_id,
+    d.audience,
+    d.row_id,
+    d.occurrence,
+    d.tenant_id,
+    d.campaign_id,
+    d.campaign,
+    d.step_id,
+    d.step,
+    d.place,
+    d.subject_id,
+    d.subject_text,
+    d.recipient_id,
+    d.recipient_kind,
+    d.person_id,
+    d.person_zone,
+    d.customer_id,
+    d.agent_id,
+    d.account_id,
+    d.channel,
+    d.address,
+    d.address_hash,
+    d.purpose,
+    d.topic,
+    d.campaign_version,
+    d.variant,
+    d.priority,
+    d.due_at,
+    d.expires_at,
+    d.upcoming,
+    d.window_zone,
+    d.nominal_at,
+    d.zone,
+    d.judged_at,
+    d.paused,
+    d.valid,
+    d.tenant_active,
+    d.hand_paused,
+    d.stopped,
+    d.waiting_for,
+    d.ended,
+    d.when_holds,
+    d.exit_holds,
+    d.reach,
+    d.suppressed_by,
+    d.planned_before,
+    d.last_passed,
+    CASE
+        WHEN d.tenant_draw < d.tenant_holdout THEN d.tenant_holdout
+        ELSE coalesce(nullif(d.own_holdout, 0), d.tenant_holdout)
+    END AS holdout,
+    CASE
+        WHEN d.tenant_draw < d.tenant_holdout THEN d.tenant_draw
+        ELSE coalesce(d.own_draw, d.tenant_draw)
+    END AS holdout_draw,
     coalesce(
-        r.refused,
-        CASE WHEN NOT s.late_all AND r.due_at <= $late_before AND r.due_at < r.last_passed THEN 'superseded' END,
+        d.refused,
+        CASE WHEN NOT d.late_all AND d.due_at <= $late_before AND d.due_at < d.last_passed THEN 'superseded' END,
+        CASE WHEN d.tenant_draw < d.tenant_holdout OR d.own_draw < d.own_holdout THEN 'holdout' END,
         'planned'
     ) AS reason,
-    o.reason AS held_by,
-    r.nominal_at,
-    r.zone,
-    r.judged_at,
-    r.paused,
-    coalesce(r.due_at >= r.valid_from, true) AND coalesce(r.due_at <= r.valid_until, true) AS valid,
-    r.tenant_active,
-    r.when_holds,
-    CASE
-        WHEN r.action THEN 'not needed'
-        WHEN r.address IS NOT NULL THEN 'usable'
-        WHEN coalesce(trim(r.raw_address), '') = '' THEN 'missing'
-        ELSE 'unusable'
-    END AS reach,
-    coalesce(r.suppressed_by, CASE WHEN r.opted_out THEN 'opt_out' END) AS suppressed_by,
-    r.repeats AS planned_before,
-    r.last_passed
-FROM ranked AS r
-INNER JOIN steps AS s ON r.place = s.place
+    o.reason AS held_by
+FROM drawn AS d
 LEFT JOIN held AS o
     ON
-        r.occurrence = o.occurrence
-        AND r.tenant_id = o.tenant_id
-        AND r.step_id = o.step_id
-        AND r.subject_id = o.subject_id
-        AND r.recipient_id = o.recipient_id
+        d.occurrence = o.occurrence
+        AND d.tenant_id = o.tenant_id
+        AND d.step_id = o.step_id
+        AND d.subject_id = o.subject_id
+        AND d.recipient_id = o.recipient_id

@@ -1,5 +1,7 @@
 """The audiences of selling: enquiries, quotes and leads."""
 
+from dataclasses import replace
+
 from automation_pipelines.catalogue.audiences.shared import AGENT_NAME, CURRENCY, NAMES, customers_of
 from automation_pipelines.catalogue.types import (
     Among,
@@ -45,6 +47,12 @@ def _queries(name: str, row: str, grain: Grain, *where: Predicate) -> Audience:
     return Audience(name, row, "queries", Anchor.INSTANT, grain, reads, _QUERY_COLUMNS)
 
 
+def _assignable(audience: Audience) -> Audience:
+    """With all open enquiries beside: `assign` counts how many each agent has."""
+    workload = Read("queries", ("id", "tenant_id", "agent_id", "status"), (_UNRESOLVED,))
+    return replace(audience, reads=(*audience.reads, workload))
+
+
 OPEN_QUERIES = _queries(
     "open_queries",
     "an unresolved enquiry; its deadline is the anchor",
@@ -52,18 +60,22 @@ OPEN_QUERIES = _queries(
     _UNRESOLVED,
     InRange("sla_due_at"),
 )
-QUERIES_CREATED = _queries(
-    "queries_created",
-    "an enquiry, whatever became of it; the moment it arrived is the anchor",
-    Grain.ONCE,
-    InRange("created_at"),
+QUERIES_CREATED = _assignable(
+    _queries(
+        "queries_created",
+        "an enquiry, whatever became of it; the moment it arrived is the anchor",
+        Grain.ONCE,
+        InRange("created_at"),
+    )
 )
-UNASSIGNED_QUERIES = _queries(
-    "unassigned_queries",
-    "an unresolved enquiry that no agent has; the moment it arrived is the anchor",
-    Grain.ONCE,
-    _UNRESOLVED,
-    InRange("created_at"),
+UNASSIGNED_QUERIES = _assignable(
+    _queries(
+        "unassigned_queries",
+        "an unresolved enquiry that no agent has; the moment it arrived is the anchor",
+        Grain.ONCE,
+        _UNRESOLVED,
+        InRange("created_at"),
+    )
 )
 
 _QUOTE_READ = (

@@ -1,0 +1,46 @@
+"""Commands on days that are held: look, approve, reject."""
+
+from datetime import date, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from automation_pipelines.cli.front import Front
+from automation_pipelines.ledger import guards
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("guards")
+@click.argument("name", metavar="[CAMPAIGN]", required=False)
+@click.option("--all", "everything", is_flag=True, help="Answered ones, too.")
+@click.pass_obj
+def held(front: Front, *, name: str | None, everything: bool) -> None:
+    """List the days that are more than usual and wait for an answer."""
+    days = guards.held(front.ready.database, campaign=name, unanswered=not everything)
+    if not days:
+        click.echo("no day waits for an answer")
+        return
+    table = Table("campaign", "day (UTC)", "moments", "let go without approval", "held since", "answer", "by")
+    for one in days:
+        since = f"{one.held_at:%Y-%m-%d %H:%M}"
+        counts = (str(one.moments), str(one.allowed))
+        table.add_row(one.campaign, str(one.day), *counts, since, one.answer or "", one.answered_by or "")
+    Console().print(table)
+
+
+def _answering(name: str, help_text: str, said: str) -> click.Command:
+    @click.argument("campaign")
+    @click.option("--day", type=_DAY, help="UTC day; default: the newest that waits for an answer.")
+    @click.pass_obj
+    def command(front: Front, *, campaign: str, day: datetime | None) -> None:
+        wanted: date | None = day.date() if day else None
+        found = guards.answer(front.ready.database, campaign, wanted, said, by=front.user, at=front.now)
+        click.echo(f"{campaign}, {found}: {said}")
+
+    return click.command(name, help=help_text)(command)
+
+
+approve = _answering("approve", "Let a held day go: the next tick plans it from fresh data.", guards.APPROVED)
+reject = _answering("reject", "Leave a held day alone: what is too much grows stale.", guards.REJECTED)
