@@ -11,16 +11,23 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
+from automation_pipelines.catalogue.types import Anchor
 from automation_pipelines.demo.account_probes import AccountProbe
 from automation_pipelines.demo.advance import advance
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.demo.places import PHONES
 from automation_pipelines.demo.probes import Probe
+from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.extraction import check, open_crm
+from automation_pipelines.installation import Installation
+from automation_pipelines.selection import Need, demands, select
+from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.tick import known, read_frames
 from tests.test_demo import AS_OF, DAY, HOUR, MOMENTS, read
 
 CUSTOMERS = 600
@@ -277,6 +284,8 @@ def test_a_month_later_money_still_adds_up_and_dates_are_in_order(month: Frames)
     customers = month["customers"].join(paid, left_on="id", right_on="customer_id", how="left")
     assert customers.filter(pl.col("lifetime_value") != pl.col("paid").fill_null(0)).is_empty()
     quotes = month["quotes"]
+    looked_at = quotes.filter(pl.col("status").is_in(["viewed", "accepted", "rejected"]))
+    assert looked_at["viewed_at"].null_count() == 0
     for earlier, later in (
         ("sent_at", "viewed_at"),
         ("viewed_at", "decided_at"),
@@ -375,3 +384,20 @@ def test_a_crm_that_the_demo_did_not_build_is_not_lived_in(tmp_path: Path, postg
     for url in (url_of(tmp_path / "new.db"), postgres_url):
         with pytest.raises(ConfigurationError, match=r"build it anew with `automation demo --force`"):
             advance(url, since=AS_OF, until=AS_OF + DAY)
+
+
+# These start from what the ledger keeps.
+RECORDED = {"messages_sent", "started_customers"}
+CHANGES = {name for name in AUDIENCES if name.endswith("_changes")}
+
+
+@pytest.mark.parametrize("audience", sorted(AUDIENCES.keys() - RECORDED - CHANGES))
+def test_there_is_always_somebody_in_an_audience(built: Path, tmp_path: Path, audience: str) -> None:
+    installation = Installation.open(Settings(home=tmp_path, crm_url=url_of(built)))
+    installation.initialise(AS_OF)
+    around = 3 * DAY if AUDIENCES[audience].anchor is Anchor.INSTANT else 31 * DAY
+    need = Need(audience, ((AS_OF - around, AS_OF + around),))
+    with open_engine() as engine:
+        engine.add(**known(installation, read_frames(installation, demands([need]))))
+        _, found = select(engine, installation.sqlfiles, need, as_of=AS_OF, leap_day="02-28")
+    assert found > 0

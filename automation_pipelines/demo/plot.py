@@ -55,7 +55,7 @@ TURNS = (
         2 * DAY,
         "quotes",
         BASE + 100 * Probe.QUOTE_SOON_ACCEPTED + 1,
-        {"status": "accepted", "decided_at": NOW, "updated_at": NOW},
+        {"status": "accepted", "viewed_at": NOW, "decided_at": NOW, "updated_at": NOW},
     ),
     Turn(
         5 * DAY,

@@ -45,7 +45,7 @@ class Probe(IntEnum):
     QUOTE_EXPIRED = 49
     """Three hours ago, and the CRM says so."""
     NEW_COMPANY = 50
-    """Added two hours ago, with a company."""
+    """Added two hours ago, with a company; was a lead of the same hour."""
     NEW_6_DAYS = 51
     NEW_8_DAYS = 52
     NEW_PHONE_ONLY = 53
@@ -279,6 +279,8 @@ def _passes_and_consents(made: _Making) -> None:
             installed_at=made.now - 100 * DAY,
             updated_at=made.now - used * DAY,
         )
+    made.add("leads", Probe.NEW_COMPANY, name="Fernweh Consulting", email="hello@fernweh.example.com",
+             origin="website", status="converted", created_at=made.now - 2 * HOUR)  # fmt: skip
     made.consent(Probe.OPTED_OUT, "opted_out", days=30)
     made.consent(Probe.OPTED_OUT_OF_PROMOTIONS, "opted_out", days=30, topic="promotions")
     made.consent(Probe.UNCONFIRMED, "pending", days=2)

@@ -119,7 +119,7 @@ def quotes(world: World, people: pl.DataFrame, offset: int) -> pl.DataFrame:
             pl.col("sent_at") + open_for * draws.below("decided", 1000) // 1000
         )
     )
-    return rows.with_columns(
+    rows = rows.with_columns(
         number=pl.format(
             "Q-{}-{}", pl.from_epoch("created_at").dt.year(), pl.col("id").cast(pl.String).str.zfill(6)
         ),
@@ -133,7 +133,14 @@ def quotes(world: World, people: pl.DataFrame, offset: int) -> pl.DataFrame:
         .when(pl.col("expires_at") < now - 36 * HOUR)
         .then(pl.lit("expired"))
         .otherwise(draws.pick("open", ("sent", "sent", "viewed"))),
-        updated_at=pl.coalesce("decided_at", "sent_at", "created_at"),
+    )
+    # Nobody decides on what they have not looked at.
+    until = (
+        pl.when(status="viewed").then(pl.min_horizontal("expires_at", pl.lit(now))).otherwise("decided_at")
+    )
+    viewed = pl.col("sent_at") + (until - pl.col("sent_at")) * draws.below("viewed", 1000) // 1000
+    return rows.with_columns(viewed_at=viewed).with_columns(
+        updated_at=pl.coalesce("decided_at", "viewed_at", "sent_at", "created_at")
     )
 
 

@@ -52,7 +52,8 @@ def _resolve(storage: Storage, world: World, start: int, end: int) -> None:
 
 
 def _quotes(storage: Storage) -> pl.DataFrame:
-    return storage.read("quotes", ("id", "status", "sent_at", "expires_at"), f"{_USUAL} AND {_OPEN_QUOTE}")
+    columns = ("id", "status", "sent_at", "viewed_at", "expires_at")
+    return storage.read("quotes", columns, f"{_USUAL} AND {_OPEN_QUOTE}")
 
 
 def _viewing(world: World) -> pl.Expr:
@@ -77,7 +78,11 @@ def _decide(storage: Storage, world: World, start: int, end: int) -> None:
     rows = _quotes(storage).filter(fate < _DECIDED).with_columns(at=moment)
     status = pl.when(fate < _ACCEPTED).then(pl.lit("accepted")).otherwise(pl.lit("rejected"))
     decided = _within(rows, "at", start, end)
-    storage.update("quotes", decided.select("id", status=status, decided_at="at", updated_at="at"))
+    # Nobody decides on what they have not looked at.
+    seen = pl.coalesce("viewed_at", "at")
+    storage.update(
+        "quotes", decided.select("id", status=status, viewed_at=seen, decided_at="at", updated_at="at")
+    )
 
 
 def _expire(storage: Storage, start: int, end: int) -> None:
