@@ -25,13 +25,18 @@ _LEAVES: dict[Order, Standing] = {
     "resume": "started",
     "stop": "stopped",
 }
-ALLOWED: dict[Order, frozenset[Standing]] = {
+_ENTERED_BY_HAND: dict[Order, frozenset[Standing]] = {
     "start": frozenset({"untouched", "stopped"}),
+    "pause": frozenset({"started"}),
+    "resume": frozenset({"paused"}),
+    "stop": frozenset({"started", "paused"}),
+}
+_ENTERED_THEMSELVES: dict[Order, frozenset[Standing]] = {
+    "start": frozenset({"stopped"}),
     "pause": frozenset({"untouched", "started"}),
     "resume": frozenset({"paused"}),
     "stop": frozenset({"untouched", "started", "paused"}),
 }
-"""Which orders make sense where; everything else is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +48,25 @@ class Subject:
     text: str
 
 
-def give(db: Database, order: Order, campaign: str, subject: Subject, *, by: str, at: datetime) -> None:
-    """Append one order; `RefusedError` where it makes no sense after those before it."""
+def give(
+    db: Database, order: Order, campaign: str, subject: Subject, *, by_hand: bool, by: str, at: datetime
+) -> None:
+    """Append one order; `RefusedError` where it makes no sense after those before it.
+
+    `by_hand` says that only those take part whom somebody started.
+    """
     with db.begin() as connection:
         found = moves.locked(connection, campaign)
         if found is None:
             raise RefusedError(moves.unknown(campaign))
-        if found.state in moves.ENDED:
+        if found.state not in ("running", "paused"):
             msg = f"cannot {order} anybody in campaign '{campaign}': it is {found.state}"
             raise RefusedError(msg)
         before, since = _standing(connection, campaign, subject)
-        _check(order, f"subject {subject.text} of campaign '{campaign}'", before, since, at)
+        _check(order, f"subject {subject.text} of campaign '{campaign}'", before, by_hand=by_hand)
+        if since is not None and at < since:
+            msg = f"cannot {order} at {at.isoformat()}: the order before it is of {since.isoformat()}"
+            raise RefusedError(msg)
         row = {
             "tenant_id": subject.tenant_id,
             "campaign": campaign,
@@ -73,13 +86,11 @@ def give(db: Database, order: Order, campaign: str, subject: Subject, *, by: str
         moves.record(connection, f"subject.{order}", by, at, **detail)
 
 
-def _check(order: Order, whom: str, before: Standing, since: datetime | None, at: datetime) -> None:
-    if before not in ALLOWED[order]:
-        allowed = ", ".join(word for word, froms in ALLOWED.items() if before in froms)
+def _check(order: Order, whom: str, before: Standing, *, by_hand: bool) -> None:
+    sensible = _ENTERED_BY_HAND if by_hand else _ENTERED_THEMSELVES
+    if before not in sensible[order]:
+        allowed = ", ".join(word for word, standings in sensible.items() if before in standings)
         msg = f"cannot {order} {whom}: it is {before}; allowed: {allowed}"
-        raise RefusedError(msg)
-    if since is not None and at < since:
-        msg = f"cannot {order} {whom} at {at.isoformat()}: the order before it is of {since.isoformat()}"
         raise RefusedError(msg)
 
 
@@ -96,21 +107,21 @@ def _standing(connection: sa.Connection, campaign: str, subject: Subject) -> tup
 
 
 def orders(db: Database, campaigns: Collection[str], until: datetime) -> pl.DataFrame:
-    """`campaign, tenant_id, subject_id, occurrence, kind, at` of these campaigns until then, oldest first."""
+    """The orders about these campaigns until then, oldest first, with whom they are about."""
     i = interventions.c
     return db.read(
-        sa.select(i.campaign, i.tenant_id, i.subject_id, i.occurrence, i.kind, i.at)
+        sa.select(
+            i.campaign,
+            i.tenant_id,
+            i.subject_id,
+            i.subject_text.label("subject"),
+            i.occurrence,
+            i.kind,
+            i.at,
+        )
         .where(i.campaign.in_(sorted(campaigns)), i.at <= until)
         .order_by(i.at, i.id)
     )
-
-
-def known_by(db: Database, campaign: str, subject: str) -> list[Subject]:
-    """Who was called so in orders about this campaign before."""
-    i = interventions.c
-    wanted = sa.select(i.tenant_id, i.subject_id, i.subject_text).distinct()
-    rows = db.read(wanted.where(i.campaign == campaign, i.subject_text == subject)).rows()
-    return [Subject(*row) for row in rows]
 
 
 def pauses(given: pl.DataFrame) -> pl.DataFrame:

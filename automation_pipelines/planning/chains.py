@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from automation_pipelines.campaign import Campaign, Span, Step
+from automation_pipelines.catalogue.audiences import AUDIENCES
 
 _DAY = timedelta(days=1)
 _NEAR = 2 * _DAY
@@ -31,7 +32,7 @@ def reach(spec: Campaign, step: Step, lengths: Lengths, paused: timedelta = time
 
     `paused` is how long a subject was paused by hand at most.
     """
-    own = Reach(most=None if started_by_hand(spec) else paused)
+    own = Reach(most=None if started_by_hand(spec) and not tells_starts(spec) else paused)
     if step.after is None:
         return own
     above = next(other for other in spec.steps if other.id == step.after)
@@ -46,4 +47,10 @@ def reach(spec: Campaign, step: Step, lengths: Lengths, paused: timedelta = time
 
 def started_by_hand(spec: Campaign) -> bool:
     """Whether only those take part whom somebody started: their day does not follow from the anchor alone."""
-    return spec.entry == "manual" or (spec.timeline is not None and not spec.timeline.default)
+    by_hand = spec.entry == "manual" or (spec.timeline is not None and not spec.timeline.default)
+    return by_hand or tells_starts(spec)
+
+
+def tells_starts(spec: Campaign) -> bool:
+    """Whether the rows of its audience are starts by hand, those of other campaigns among them."""
+    return any(read.source == "interventions" for read in AUDIENCES[spec.audience].reads)

@@ -14,7 +14,7 @@ from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.interventions import pauses
 from automation_pipelines.model import Purpose
-from automation_pipelines.planning.chains import started_by_hand
+from automation_pipelines.planning.chains import started_by_hand, tells_starts
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.steps import Numbers, Place, places_of
@@ -60,7 +60,7 @@ def _flow_row(place: Place) -> tuple[object, ...]:
         step.requires == "sent",
         step.after is not None or step.day is not None,
         started_by_hand(spec),
-        any(read.source == "interventions" for read in audience.reads),
+        tells_starts(spec),
         audience.anchor is not Anchor.INSTANT and spec.purpose is not Purpose.INTERNAL,
     )
 
@@ -89,7 +89,7 @@ def order_tables(given: pl.DataFrame, numbers: Numbers) -> dict[str, pl.DataFram
     )
     lifted = pl.col("started_at") > pl.col("at")
     return {
-        "starts": started.select(*whom, "at"),
+        "starts": started.select(*whom, "subject", "at"),
         "pauses": paused,
         "orders": pl.concat(
             [

@@ -8,17 +8,17 @@ WITH placed AS (
         r.person_id,
         coalesce(k.time_zone, n.time_zone, t.time_zone) AS person_zone,
         k.country,
-        CASE s.zone
+        CASE c.zone_rule
             WHEN 'tenant' THEN t.time_zone
             WHEN 'recipient' THEN coalesce(k.time_zone, n.time_zone, t.time_zone)
-            ELSE s.zone
+            ELSE c.zone_rule
         END AS zone,
         CASE s.window_zone
             WHEN 'recipient' THEN coalesce(k.time_zone, n.time_zone, t.time_zone)
             WHEN 'tenant' THEN t.time_zone
             ELSE s.window_zone
         END AS window_zone,
-        coalesce(s.clock, t.send_time) AS clock,
+        coalesce(c.own_clock, t.send_time) AS clock,
         t.active AS tenant_active
     FROM entered AS c
     INNER JOIN steps AS s ON c.place = s.place
@@ -33,9 +33,8 @@ WITH placed AS (
 dated AS (
     SELECT
         p.*,
-        CASE WHEN s.minutes IS NULL THEN coalesce(shifted_date(p.base_at, o.seconds), p.anchor_on) END AS anchor_day
+        CASE WHEN p.minutes IS NULL THEN coalesce(shifted_date(p.base_at, o.seconds), p.anchor_on) END AS anchor_day
     FROM placed AS p
-    INNER JOIN steps AS s ON p.place = s.place
     LEFT JOIN offsets AS o ON p.zone = o.zone AND p.base_at >= o.since AND p.base_at < o.until
 ),
 
