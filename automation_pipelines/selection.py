@@ -15,7 +15,7 @@ from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.catalogue.types import Anchor, Audience, Read, Type
 from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
 from automation_pipelines.errors import ConfigurationError
-from automation_pipelines.extraction import Demand, Selection
+from automation_pipelines.extraction import Demand, Keys, Selection
 from automation_pipelines.sqlfiles import SqlFile, SqlFiles
 
 Range = tuple[datetime | None, datetime]
@@ -23,6 +23,8 @@ Range = tuple[datetime | None, datetime]
 _DAY = timedelta(days=1)
 # Bounds that every database's timestamp type can hold, for ranges that are open below.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+_NOBODY = (Selection((Keys("id", frozenset()),)),)
 
 SUBJECT_COLUMNS = ("tenant_id", "subject_id", "subject_text", "customer_id", "agent_id")
 
@@ -48,10 +50,9 @@ def demands(needs: Iterable[Need], settings: pl.DataFrame | None = None) -> list
     wanted = [whole("tenants"), whole("tenant_settings"), whole("users")]
     for need in needs:
         for place, read in enumerate(need.entry.reads):
-            if settings is None or _asked(read, settings):
-                found = tuple(_selections(need, place))
-                wanted.append(Demand(read.source, frozenset(read.columns), found))
-                wanted += [_consents(found)] if read.source == "customers" else []
+            found = _alternatives(need, place, settings)
+            wanted.append(Demand(read.source, frozenset(read.columns), found))
+            wanted += [_consents(found)] if read.source == "customers" and found != _NOBODY else []
     return wanted
 
 
@@ -66,6 +67,12 @@ def whole(source: str) -> Demand:
     """Every row and column of a source."""
     columns = frozenset(column.name for column in SOURCES[source].columns)
     return Demand(source, columns, (Selection(),))
+
+
+def _alternatives(need: Need, place: int, settings: pl.DataFrame | None) -> tuple[Selection, ...]:
+    if settings is None or _asked(need.entry.reads[place], settings):
+        return tuple(_selections(need, place))
+    return _NOBODY  # the audience's SQL names the columns all the same
 
 
 def _asked(read: Read, settings: pl.DataFrame) -> bool:

@@ -11,8 +11,8 @@ from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.extraction import Demand, Keys, Selection, collect
 from automation_pipelines.extraction import statements as crm_statements
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.selection import Need, demands
-from automation_pipelines.tick import read_frames
+from automation_pipelines.selection import Need, demands, whole
+from automation_pipelines.tick import known, read_frames
 from tests.happened import happen
 from tests.past import plan, settle, tell
 from tests.world import World, at
@@ -166,3 +166,17 @@ def test_nothing_that_is_not_due_travels(world: World) -> None:
     found = {name: frames[name]["id"].to_list() for name in ("accounts", "goals", "engagements", "contacts")}
     assert found == {"accounts": [1], "goals": [1], "engagements": [1], "contacts": [1]}
     assert frames["customers"].is_empty()
+
+
+def test_signs_of_life_that_nobody_counts_do_not_travel_and_their_columns_do(world: World) -> None:
+    world.add("tenants", id=1)
+    world.add("customers", id=1)
+    world.add("bookings", id=3, booked_at="2026-03-01T09:00")
+    world.add("payments", id=4, booking_id=3, paid_at="2026-03-01T09:00")
+    needs = [Need("inactive_customers", MORNING), Need("payments_received", MORNING)]
+    few = read_frames(world.installation, [whole("tenants"), whole("tenant_settings")])
+    settings = known(world.installation, few)["settings"]
+    for need, expected in ((needs[:1], []), (needs, [3])):
+        frame = read_frames(world.installation, demands(need, settings))["bookings"]
+        assert frame["id"].to_list() == expected
+        assert {"customer_id", "booked_at"} <= set(frame.columns)
