@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import CRM_SOURCES
@@ -29,6 +30,7 @@ from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.tick import known, read_frames
 from tests.test_demo import AS_OF, DAY, HOUR, MOMENTS, read
+from tests.world import World
 
 CUSTOMERS = 600
 Frames = dict[str, pl.DataFrame]
@@ -401,3 +403,40 @@ def test_there_is_always_somebody_in_an_audience(built: Path, tmp_path: Path, au
         engine.add(**known(installation, read_frames(installation, demands([need]))))
         _, found = select(engine, installation.sqlfiles, need, as_of=AS_OF, leap_day="02-28")
     assert found > 0
+
+
+HEALTH_ALERT = {
+    "id": "health-alert",
+    "title": "Health below 60",
+    "kind": "workflow",
+    "audience": "health_score_changes",
+    "purpose": "internal",
+    "conditions": {
+        "all": [
+            {"field": "before", "operator": "greater_than", "value": 59},
+            {"field": "after", "operator": "less_than", "value": 60},
+        ]
+    },
+    "steps": [
+        {
+            "id": "tell",
+            "offset": "0 minutes",
+            "channel": "email",
+            "recipient": "success_manager",
+            "template": "hello",
+        }
+    ],
+}
+
+
+def test_of_all_told_stories_one_is_a_health_that_drops_below_60(crm: Path, tmp_path: Path) -> None:
+    installation = Installation.open(Settings(home=tmp_path / "home", crm_url=url_of(crm)))
+    installation.initialise(AS_OF)
+    world = World(installation, sa.create_engine(url_of(crm)), {})
+    world.apply(HEALTH_ALERT, start=AS_OF.isoformat())
+    for days in range(5):
+        advance(url_of(crm), since=AS_OF, until=AS_OF + days * DAY)
+        world.tick((AS_OF + days * DAY).isoformat())
+    told = {(subject, due) for _, subject, _, due in world.sent() if subject <= len(AccountProbe)}
+    assert told == {(AccountProbe.HEALTH_DROPS, f"{AS_OF + DAY + 3 * HOUR:%Y-%m-%dT%H:%M}")}
+    world.close()

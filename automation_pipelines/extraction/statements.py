@@ -113,8 +113,12 @@ def _matches(
         source, column, inner = selection.of
         other = origins[source]
         others = other.subquery(f"{rows.name}_{source}")
-        keys = sa.select(other.column(others, column)).where(_matches(other, others, inner, origins))
-        conditions.append(origin.column(rows, selection.by).in_(keys))
+        held, theirs = origin.column(rows, selection.by), other.column(others, column)
+        if (selection.by in origin.text_ids) != (column in other.text_ids):
+            # Where there are no such keys, one side is a null of some other type.
+            held, theirs = sa.cast(held, sa.Text), sa.cast(theirs, sa.Text)
+        keys = sa.select(theirs).where(_matches(other, others, inner, origins))
+        conditions.append(held.in_(keys))
     return sa.and_(sa.true(), *conditions)
 
 
