@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from automation_pipelines.catalogue.caps import ALLOWED as ALLOWED_CAPS
+from automation_pipelines.catalogue.caps import read_caps
 from automation_pipelines.catalogue.openings import read_openings
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.model import Scalar
@@ -106,6 +108,11 @@ def _word(text: str, *, among: Sequence[str]) -> str:
 
 def _windows(text: str) -> str:
     read_openings(text, CHANNELS)
+    return text
+
+
+def _caps(text: str) -> str:
+    read_caps(text, CHANNELS)
     return text
 
 
@@ -233,12 +240,7 @@ TENANT_SETTINGS: dict[str, Setting] = {
             "QUOTE_EXPIRY_WARNING_HOURS",
         ),
         *_RE_ENGAGEMENT,
-        _free(
-            "caps",
-            "At most so many marketing messages, such as '1 per day; 3 per 7 days by email; "
-            "2 per 24 hours about offers'.",
-            None,
-        ),
+        Setting("caps", Type.TEXT, "At most so many marketing messages for one person.", ALLOWED_CAPS, _caps),
         Setting(
             "send_windows",
             Type.TEXT,

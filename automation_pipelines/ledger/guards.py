@@ -30,9 +30,10 @@ class HeldDay:
 def answers(db: Database, since: date) -> pl.DataFrame:
     """(campaign, day, answer) of the days held since then; no answer yet is null."""
     g = guards.c
-    return db.read(sa.select(g.campaign, g.day, g.answer).where(g.day >= since)).with_columns(
-        pl.col("day").cast(pl.Date) if db.dialect == "postgresql" else pl.col("day").str.to_date()
-    )
+    schema = {"campaign": pl.String(), "day": pl.Date(), "answer": pl.String()}
+    with db.reading() as connection:
+        rows = connection.execute(sa.select(g.campaign, g.day, g.answer).where(g.day >= since)).all()
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
 def held(db: Database, *, campaign: str | None = None, unanswered: bool = False) -> list[HeldDay]:

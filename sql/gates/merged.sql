@@ -15,7 +15,7 @@ told AS (
         m.moment_id,
         min(b.subject_id) AS subject_id
     FROM marketing AS m
-    INNER JOIN addressed AS b
+    INNER JOIN told_before AS b
         ON
             m.tenant_id = b.tenant_id
             AND m.step_id = b.step_id

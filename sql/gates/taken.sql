@@ -3,7 +3,7 @@ WITH counted AS (
     SELECT
         b.*,
         d.topic
-    FROM contacts AS b
+    FROM had AS b
     INNER JOIN declared AS d ON b.campaign_id = d.campaign_id
     WHERE d.capped
 ),

@@ -60,9 +60,11 @@ def _taken(desk: Desk, wanted: pl.DataFrame, bids: pl.DataFrame, caps: pl.DataFr
     earliest: datetime = wanted.select(pl.col("due_at").min()).item()
     longest: int = caps.select(pl.col("minutes").max()).item()
     since = earliest - timedelta(minutes=longest) - _ZONES
-    contacts = desk.past.contacts(wanted.select("tenant_id", "address_hash", "customer_id").unique(), since)
-    declared = desk.past.declared(contacts["campaign_id"].unique().to_list())
-    return desk.ask("taken", wanted, bids=bids, contacts=contacts, declared=declared)
+    had = desk.past.contacts(wanted.select("tenant_id", "address_hash", "customer_id").unique(), since)
+    declared = desk.engine.query("SELECT campaign_id, topic, capped FROM policies")
+    others = set(had["campaign_id"]) - set(declared["campaign_id"])
+    declared = pl.concat([declared, desk.past.declared(others)])
+    return desk.ask("taken", wanted, bids=bids, had=had, declared=declared)
 
 
 def _in_turn(desk: Desk, bids: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ def one_message(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     since: datetime = wanted.select(pl.col("due_at").min()).item()
     told = desk.past.addressed(wanted["step_id"].unique().to_list(), since - _DAYS)
-    return judge(rows, desk.ask("merged", wanted, addressed=told))
+    return judge(rows, desk.ask("merged", wanted, told_before=told))
 
 
 def digests(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
