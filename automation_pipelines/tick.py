@@ -14,7 +14,7 @@ from automation_pipelines import decisions
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
-from automation_pipelines.extraction import Demand, collect, track
+from automation_pipelines.extraction import Demand, Keys, Selection, collect, track
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import coupons, guards, plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
@@ -98,7 +98,24 @@ def read_sources(installation: Installation, work: Work) -> Frames:
 
 def read_frames(installation: Installation, wanted: Sequence[Demand]) -> Frames:
     """The frames of what is demanded, from the CRM and the ledger alike."""
-    return collect(installation.crm, installation.sqlfiles, installation.database, wanted)
+    frames = collect(installation.crm, installation.sqlfiles, installation.database, wanted)
+    while missing := _merged_elsewhere(frames.get("customers")):
+        columns = frozenset(frames["customers"].columns) - {"id", "id_text"}
+        more = [Demand("customers", columns, (Selection((Keys("id", missing),)),))]
+        read = collect(installation.crm, installation.sqlfiles, installation.database, more)["customers"]
+        found = read.filter(pl.col("id").is_in(list(missing)))
+        if found.is_empty():
+            break
+        frames["customers"] = pl.concat([frames["customers"], found])
+    return frames
+
+
+def _merged_elsewhere(customers: pl.DataFrame | None) -> frozenset[int]:
+    """The customers into whose records others were merged, where those were not read themselves."""
+    if customers is None or "merged_into" not in customers.columns:
+        return frozenset()
+    merged = customers.filter(pl.col("merged_into").is_not_null())
+    return frozenset(merged.join(customers, left_on="merged_into", right_on="id", how="anti")["merged_into"])
 
 
 def known(installation: Installation, frames: Mapping[str, pl.DataFrame]) -> Frames:

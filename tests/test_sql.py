@@ -13,17 +13,21 @@ from automation_pipelines.sqlfiles import SHIPPED, SqlFiles
 
 FILES = sorted(SHIPPED.glob("*/*.sql"))
 _SHAPED = {
+    "answers": {
+        "table": "audience_a",
+        "columns": ["x"],
+        "settings": ["y"],
+        "counts": ["z"],
+        "scored": True,
+    },
     "candidates": {
         "audience": "a",
         "table": "audience_a",
         "anchor": "instant",
         "grain": "instant",
         "account": True,
-        "campaign": 1,
-        "columns_of_days": [(1, "days")],
-        "repeat_column": "days",
-        "whens": [(1, '"x" = $w0_0')],
-        "condition": '"x" = $c_0',
+        "ruled": True,
+        "unruled": True,
     },
     "counted": {"ways": ["t.customer_id = e.customer_id"] * 2, "counts": [("n", "e.at > $h")]},
 }

@@ -66,17 +66,21 @@ SELECT
     CAST(NULL AS TIMESTAMPTZ) AS anchor_at,
     z.day AS anchor_on,
     {% endif %}
-    {% if grain == "once" %}
-    CAST(0 AS BIGINT) AS occurrence,
-    {% elif grain == "year" %}
-    minutes_of(make_date(CAST(year(a.anchor) AS INTEGER), 1, 1)) AS occurrence,
-    {% elif anchor == "schedule" %}
-    z.occurrence,
-    {% elif grain == "day" %}
-    minutes_of(CAST(a.anchor AS DATE)) AS occurrence,
-    {% else %}
-    minutes_of(a.anchor) AS occurrence,
-    {% endif %}
+    CASE
+        -- Whom a campaign takes once it takes for one occurrence, whatever the anchor.
+        WHEN s.once THEN CAST(0 AS BIGINT)
+        {% if grain == "once" %}
+        ELSE CAST(0 AS BIGINT)
+        {% elif grain == "year" %}
+        ELSE minutes_of(make_date(CAST(year(a.anchor) AS INTEGER), 1, 1))
+        {% elif anchor == "schedule" %}
+        ELSE z.occurrence
+        {% elif grain == "day" %}
+        ELSE minutes_of(CAST(a.anchor AS DATE))
+        {% else %}
+        ELSE minutes_of(a.anchor)
+        {% endif %}
+    END AS occurrence,
     s.campaign_id,
     s.step_id,
     s.place,
@@ -97,7 +101,11 @@ INNER JOIN steps AS s ON m.campaign_id = s.campaign_id
 {% if anchor == "schedule" %}
 INNER JOIN named_slots AS z ON s.place = z.place
 {% else %}
-INNER JOIN reaches AS r ON s.place = r.place AND a.anchor BETWEEN r.lo AND r.hi
+INNER JOIN reaches AS r
+    ON
+        s.place = r.place
+        -- No plain BETWEEN: rows and reaches must not be joined before it is known who belongs to what.
+        AND CASE WHEN a.anchor < r.lo THEN false ELSE a.anchor <= r.hi END
 {% endif %}
 LEFT JOIN terms AS t ON s.place = t.place AND a.tenant_id = t.tenant_id
 LEFT JOIN drawn AS d ON m.campaign_id = d.campaign_id AND m.row_id = d.row_id
