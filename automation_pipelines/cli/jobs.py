@@ -15,8 +15,9 @@ from rich.table import Table
 from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.cli.pipeline import table_of
 from automation_pipelines.errors import RefusedError
+from automation_pipelines.history import listing
 from automation_pipelines.ledger import operations
-from automation_pipelines.ledger.database import Database, dump_json
+from automation_pipelines.ledger.database import dump_json
 from automation_pipelines.ledger.operations import DEAD_LETTERS, RETRYABLE, JobFilter
 from automation_pipelines.model import State
 
@@ -77,6 +78,7 @@ def _filtered(command: Command) -> Command:
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
 _LIMIT = click.option("--limit", default=50, show_default=True, help="Rows shown, the newest.")
+_ADDRESSES = click.option("--show-addresses", "addresses", is_flag=True, help="Whole, not masked.")
 _STATE = click.option(
     "--state",
     "states",
@@ -114,11 +116,21 @@ def show_status(front: Front, *, as_json: bool) -> None:
 @_filtered
 @_STATE
 @_LIMIT
+@_ADDRESSES
 @_JSON
 @click.pass_obj
-def list_jobs(front: Front, *, wanted: JobFilter, states: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """List the newest jobs, by number or by filter."""
-    _list(front.database, wanted, tuple(State(state) for state in states), limit, as_json=as_json)
+def list_jobs(
+    front: Front,
+    *,
+    wanted: JobFilter,
+    states: tuple[str, ...],
+    limit: int,
+    addresses: bool,
+    as_json: bool,
+) -> None:
+    """List the newest jobs, by number or by filter: whom, by which step, when, and what went wrong."""
+    meant = replace(wanted, states=tuple(State(state) for state in states))
+    _list(front, meant, limit, addresses=addresses, as_json=as_json)
 
 
 @jobs.command("show")
@@ -163,11 +175,12 @@ def cancel_jobs(front: Front, *, wanted: JobFilter, everything: bool, yes: bool)
 @dlq.command("list")
 @_filtered
 @_LIMIT
+@_ADDRESSES
 @_JSON
 @click.pass_obj
-def list_dead(front: Front, *, wanted: JobFilter, limit: int, as_json: bool) -> None:
+def list_dead(front: Front, *, wanted: JobFilter, limit: int, addresses: bool, as_json: bool) -> None:
     """List the newest dead jobs with their last error."""
-    _list(front.database, wanted, DEAD_LETTERS, limit, as_json=as_json)
+    _list(front, replace(wanted, states=DEAD_LETTERS), limit, addresses=addresses, as_json=as_json)
 
 
 @dlq.command("retry")
@@ -190,10 +203,9 @@ def clear_dead(front: Front, *, wanted: JobFilter, everything: bool, yes: bool) 
     _order(front, _CLEAR, wanted, everything=everything, yes=yes)
 
 
-def _list(db: Database, wanted: JobFilter, states: tuple[State, ...], limit: int, *, as_json: bool) -> None:
-    meant = replace(wanted, states=states)
-    found = operations.find(db, meant, limit)
-    total = sum(operations.count_by_state(db, meant).values())
+def _list(front: Front, meant: JobFilter, limit: int, *, addresses: bool, as_json: bool) -> None:
+    found = listing(front.ready, meant, limit, addresses=addresses)
+    total = sum(operations.count_by_state(front.database, meant).values())
     _print(found if as_json else _brief(found), f"{found.height} of {total} jobs", as_json=as_json)
 
 
@@ -207,11 +219,13 @@ def _brief(found: pl.DataFrame) -> pl.DataFrame:
         state.alias("state"),
         pl.col("tenant_id").alias("tenant"),
         pl.format("{} / {}", "campaign", "step").alias("campaign / step"),
+        "type",
         pl.col("subject_text").alias("subject"),
+        "contact",
         "due_at",
         "error",
     )
-    empty = [name for name in ("subject", "error") if rows[name].is_null().all()]
+    empty = [name for name in ("subject", "contact", "error") if rows[name].is_null().all()]
     return rows.drop(empty)
 
 
