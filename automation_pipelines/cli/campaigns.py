@@ -13,7 +13,7 @@ from automation_pipelines.campaign import Step
 from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import CrmChannel
-from automation_pipelines.cli import approval
+from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.pipeline import table_of
 from automation_pipelines.cli.subjects import ORDERS, progress
@@ -165,25 +165,20 @@ for _order in (*ORDERS, progress):
 campaign.add_command(test)
 for _answer in (approval.held, approval.approve, approval.reject):
     campaign.add_command(_answer)
+for _view in (history.runs, history.counts, history.ticks):
+    campaign.add_command(_view)
 
 
 @campaign.command("list")
 @click.pass_obj
 def list_(front: Front) -> None:
     """List all campaigns but the deleted ones."""
-    table = Table("campaign", "title", "state", "version", "started", "last changed", "by")
+    did = history.summaries(front)
+    table = Table("campaign", "title", "state", "version", "started", "last changed", "by", *history.SUMMARY)
     for entry in _store(front).list():
-        started, changed = _when(entry.started_at), _when(entry.changed_at)
-        row = (
-            entry.campaign,
-            entry.title,
-            entry.state,
-            str(entry.version),
-            started,
-            changed,
-            entry.changed_by,
-        )
-        table.add_row(*row)
+        row = (entry.campaign, entry.title, entry.state, str(entry.version))
+        changed = (_when(entry.started_at), _when(entry.changed_at), entry.changed_by)
+        table.add_row(*row, *changed, *did.get(entry.campaign, history.NOTHING_YET))
     _console().print(table)
 
 
@@ -193,6 +188,9 @@ def list_(front: Front) -> None:
 def show(front: Front, *, name: str) -> None:
     """Show one campaign: its steps, since when they count, and its versions."""
     _print(_store(front).show(name), _console())
+    (did,) = history.summaries(front, [name]).values() or [history.NOTHING_YET]
+    words = ", ".join(f"{what}: {said or 'none'}" for what, said in zip(history.SUMMARY, did, strict=True))
+    _console().print(words)
 
 
 def _print(details: Details, console: Console) -> None:
