@@ -18,8 +18,13 @@ from automation_pipelines.planning.tenancy import Tenancy
 from automation_pipelines.selection import EARLIEST, Need, Range, merge
 
 _DAY = timedelta(days=1)
-_NEAR = 2 * _DAY
-"""A local day may lie 14 hours beside its UTC day, and a time of day anywhere in it."""
+_NEAR = {
+    # Within a local day, which may have an hour or two more, the times of anchor and step are any two.
+    Anchor.INSTANT: timedelta(hours=26),
+    # A local day may lie 14 hours beside its UTC day, and a time of day anywhere in it.
+    Anchor.DATE: 2 * _DAY,
+}
+"""How far beside its offset a step can be that counts days."""
 _EAST, _WEST = timedelta(hours=14), timedelta(hours=12)
 """How far the clocks of the world are before and behind UTC."""
 
@@ -95,7 +100,7 @@ def _anchor_ranges(
     """The anchors from which a step could fall due in the window."""
     active = place.active
     begins = reach(active.spec, place.step, tenancy.lengths, active.paused.until(clock.as_of))
-    near = timedelta(0) if place.exact else _NEAR
+    near = timedelta(0) if place.exact else _NEAR[AUDIENCES[active.spec.audience].anchor]
     for offset in tenancy.lengths(place.offset):
         open_below = since is None or begins.most is None
         lo = None if open_below or since is None else since - offset - (begins.most or _DAY) - near

@@ -1,7 +1,7 @@
 """What is known of the tenants before anything else is read: who they are, their zones and settings."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 
 import polars as pl
@@ -15,6 +15,7 @@ class Tenancy:
 
     tenants: pl.DataFrame
     settings: pl.DataFrame
+    _known: dict[str, tuple[int | str, ...]] = field(default_factory=dict, repr=False)
 
     def of(self, spec: Campaign) -> "Tenancy":
         """Those a campaign runs for."""
@@ -30,9 +31,15 @@ class Tenancy:
         texts = [str(key) for key in keys]
         return self.tenants.filter(pl.col("id_text").is_in(texts))["id"].to_list()
 
-    def values(self, setting: str) -> list[int | str]:
+    def values(self, setting: str) -> tuple[int | str, ...]:
         """The different values that a setting has."""
-        return self.settings[setting].drop_nulls().unique().sort().to_list()
+        return self._distinct(setting, self.settings)
+
+    def _distinct(self, column: str, of: pl.DataFrame) -> tuple[int | str, ...]:
+        # Asked for every step of every campaign.
+        if column not in self._known:
+            self._known[column] = tuple(of[column].drop_nulls().unique().sort())
+        return self._known[column]
 
     def lengths(self, offset: Span) -> list[timedelta]:
         """The lengths an offset has: one, or one for each value of the setting it names."""
@@ -45,7 +52,7 @@ class Tenancy:
         if isinstance(at, time):
             return [at]
         name = setting_in(at)
-        texts = self.values(name) if name else self.tenants["send_time"].drop_nulls().unique().sort()
+        texts = self.values(name) if name else self._distinct("send_time", self.tenants)
         return [time.fromisoformat(str(text)) for text in texts]
 
     def zones(self, rule: str) -> frozenset[str] | None:
@@ -54,5 +61,5 @@ class Tenancy:
         rules = {str(value) for value in self.values(name)} if name else {rule}
         if "recipient" in rules:
             return None
-        own = set(self.tenants["time_zone"].drop_nulls()) if "tenant" in rules else set()
-        return frozenset(own | (rules - {"tenant"}))
+        own = map(str, self._distinct("time_zone", self.tenants)) if "tenant" in rules else ()
+        return frozenset([*own, *(rules - {"tenant"})])

@@ -54,7 +54,8 @@ def with_variables(
     if used.is_empty():
         return decided.with_columns(variables=pl.lit(None, pl.String))
     engine.add(planned=used.with_columns(**_manners(campaigns)))
-    places = [place for place in places_of(campaigns) if place.number in set(used["place"])]
+    due = set(used["place"])
+    places = [place for place in places_of(campaigns) if place.number in due]
     engine.add(copies=_copies(engine, files, places))
     engine.keep("contacted", CONTACTED.format("planned"))
     engine.keep("people", files.find("planning", "people").text)
