@@ -140,7 +140,7 @@ def answered(engine: Engine, files: SqlFiles, name: str, rules: Sequence[Rule]) 
         scored=SCORE in fields - types.keys(),
     )
     engine.keep("answers", statement, {"audience": name})
-    belonging(engine, "answers", rules, {SCORE: Type.INTEGER, **SETTING_TYPES, **types}, into="held_here")
+    belonging(engine, "answers", rules, {SCORE: Type.NUMBER, **SETTING_TYPES, **types}, into="held_here")
     held = engine.query("SELECT rule, row_id FROM held_here")
     engine.drop("answers", "held_here")
     return held
