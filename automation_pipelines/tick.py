@@ -161,9 +161,7 @@ def decide(
     return plan(engine, installation.sqlfiles, campaigns, record, clock)
 
 
-def commit(
-    installation: Installation, made: Plan, tenants: pl.DataFrame, *, run_id: str, mode: str
-) -> TickResult:
+def commit(installation: Installation, made: Plan, tenancy: Tenancy, *, run_id: str, mode: str) -> TickResult:
     """Write a plan: the ledger first, in one transaction with the cursor, then the decision files."""
     clock = made.clock
     tick = plans.Tick(
@@ -181,7 +179,7 @@ def commit(
             guards.hold(database, connection, made.held.drop("answer"), clock.as_of)
             coupons.give(database, connection, made.codes, tick_id, clock.as_of)
 
-    written = plans.write_plan(database, tick, made.settled, profiles(tenants), also=also)
+    written = plans.write_plan(database, tick, made.settled, profiles(tenancy), also=also)
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
     plans.mark_published(database, written.tick_id)
     return TickResult(run_id, made, written.planned, written.settled, appended)
@@ -212,4 +210,4 @@ def plan_and_commit(
         record = decisions.LedgerRecord(installation.database, installation.files, mode)
         made = decide(installation, engine, work.campaigns, work.clock, record)
         engine.clear()
-        return commit(installation, made, work.tenants, run_id=run_id, mode=mode)
+        return commit(installation, made, work.tenancy, run_id=run_id, mode=mode)

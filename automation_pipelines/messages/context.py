@@ -14,12 +14,16 @@ from typing import Any
 
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
+from automation_pipelines.model import Scalar
 from automation_pipelines.settings import Settings
 
 RECIPIENT = ("name", "first_name", "email", "company_name", "locale", "time_zone")
 """What is known of whom a message goes to; null where it is not."""
 GROUPS = ("account", "contact", "engagement", "goals")
 """Groups of columns a template finds by name: `account.health_score`."""
+SETTINGS = "setting"
+"""Under this name a tenant's row holds its settings; templates find them as `setting.name`."""
 STANDING = {"customer_name": "name", "first_name": "first_name", "company_name": "company_name"}
 """Names every template may use: where the audience has no such column, the recipient's."""
 
@@ -72,17 +76,25 @@ def context(
     `address` is the recipient's, which a ledger keeps apart from the variables.
     """
     recipient = {**dict.fromkeys(RECIPIENT), "email": address, **variables.get("recipient", {})}
-    whose = _branded(tenant, branding)
+    own = {name: value for name, value in tenant.items() if name != SETTINGS}
+    whose = _branded(own, branding)
     return {
         **{name: recipient.get(theirs) for name, theirs in STANDING.items()},
         **variables,
         **_grouped(variables, occasion.campaign.audience),
         "recipient": recipient,
         "tenant": whose,
+        "setting": {**standard_settings(), **(tenant.get(SETTINGS) or {})},
         "campaign": {"id": occasion.campaign.id, "title": occasion.campaign.title},
         "custom": {**occasion.custom, **variables.get("custom", {})},
         "message": {"channel": occasion.channel, "utm": utm(occasion, whose)},
     }
+
+
+@cache
+def standard_settings() -> Mapping[str, Scalar]:
+    """The settings of a tenant that has none of its own."""
+    return {name: setting.value(setting.default) for name, setting in TENANT_SETTINGS.items()}
 
 
 def _branded(tenant: Mapping[str, Any], branding: Branding | None) -> Mapping[str, Any]:

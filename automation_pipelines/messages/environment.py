@@ -19,7 +19,7 @@ from automation_pipelines.messages.filters import FILTERS
 from automation_pipelines.messages.links import traced
 
 NAMESPACES = frozenset(
-    {"recipient", "tenant", "campaign", "message", "owner", "custom"}
+    {"recipient", "tenant", "setting", "campaign", "message", "owner", "custom"}
     | {"account", "contact", "engagement", "goals"}
 )
 """Their attributes are checked one by one; every other name is a variable of its own."""

@@ -17,6 +17,7 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
+from automation_pipelines.messages.context import SETTINGS
 from automation_pipelines.model import SETTLED
 from automation_pipelines.planning.candidates import Planned, keep_everybody, scope_frame
 from automation_pipelines.planning.clock import Clock
@@ -223,8 +224,15 @@ class _Planner:
         return rows
 
 
-def profiles(tenants: pl.DataFrame) -> pl.DataFrame:
-    """The tenants as the ledger keeps them: `tenant_id` and `profile`, a JSON object of the source's row."""
+def profiles(tenancy: Tenancy) -> pl.DataFrame:
+    """The tenants as the ledger keeps them: `tenant_id` and `profile`, a JSON object of the source's row.
+
+    Beside the row it has the tenant's settings: messages may name them.
+    """
     names = [column.name for column in SOURCES["tenants"].columns]
-    rows = [(row["id"], json.dumps(row)) for row in tenants.select(names).iter_rows(named=True)]
+    settings = {row.pop("tenant_id"): row for row in tenancy.settings.iter_rows(named=True)}
+    rows = [
+        (row["id"], json.dumps({**row, SETTINGS: settings.get(row["id"], {})}))
+        for row in tenancy.tenants.select(names).iter_rows(named=True)
+    ]
     return pl.DataFrame(rows, schema={"tenant_id": pl.Int64, "profile": pl.String}, orient="row")

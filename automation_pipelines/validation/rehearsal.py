@@ -10,11 +10,12 @@ from typing import Any
 
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.catalogue.types import Audience, Column, Type
 from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import MessageError
 from automation_pipelines.messages import NAMESPACES, NOTES, TemplateSource, file_of, text_needs
-from automation_pipelines.messages.context import STANDING, Occasion, context
+from automation_pipelines.messages.context import SETTINGS, STANDING, Occasion, context, standard_settings
 from automation_pipelines.messages.trial import Rehearsed
 
 _RECIPIENT: Mapping[str, object] = {
@@ -94,7 +95,16 @@ def sample(
 def tenant(*, missing: bool = False) -> dict[str, object]:
     """Return a tenant as the latest tick would have seen it."""
     column = SOURCES["tenants"].column
-    return {name: None if missing and not column(name).required else value for name, value in _TENANT.items()}
+    row = {name: None if missing and not column(name).required else value for name, value in _TENANT.items()}
+    return {
+        **row,
+        SETTINGS: {name: _set(name, value, missing=missing) for name, value in standard_settings().items()},
+    }
+
+
+def _set(name: str, value: object, *, missing: bool) -> object:
+    """What a tenant may have set: where there is no default, some value or none."""
+    return value if value is not None or missing else _SAMPLES[TENANT_SETTINGS[name].type]
 
 
 def row(audience: Audience, campaign: Campaign, *, missing: bool = False) -> dict[str, Any]:
