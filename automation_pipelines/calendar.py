@@ -7,18 +7,24 @@ the first (RFC 5545 section 3.3.5); that is what `fold=0` means to `zoneinfo`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from automation_pipelines.campaign import Campaign, Window
+from automation_pipelines.catalogue.openings import read_openings
+from automation_pipelines.catalogue.tenant_settings import CHANNELS
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.model import Purpose
 
 _DAY = timedelta(days=1)
+NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+"""When what never opens opens."""
 
 
 def instant_of(zone: str, day: date, at: time) -> datetime:
@@ -77,13 +83,71 @@ def _seconds(zone: ZoneInfo, moment: datetime) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
-def openings(window: Window, zone: str, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """The half-open intervals in which `window` is open in `zone`, around the range from `start` to `end`."""
-    first = (start.astimezone(ZoneInfo(zone)) - _DAY).date()
-    last = (end.astimezone(ZoneInfo(zone)) + _DAY).date()
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    spans = (_opening(window, zone, day) for day in days if window.opens_on(day))
-    return [(opens, closes) for opens, closes in spans if opens < closes]
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Open while any of these windows is, read in one zone."""
+
+    windows: tuple[Window, ...]
+    zone: str
+
+
+def campaign_hours(window: Window, zone: str) -> Hours:
+    """The hours of a campaign's window; `zone` stands for the words `tenant` and `recipient`."""
+    return Hours((window,), zone if window.zone in ("tenant", "recipient") else window.zone)
+
+
+@lru_cache(maxsize=4096)
+def tenant_hours(text: str, channel: str, country: str | None, zone: str) -> tuple[Hours, ...]:
+    """The hours that a tenant's send windows set for a channel and country: all of them must be open.
+
+    Parts with the same scope add up; each scope narrows the others.
+    """
+    scopes: dict[tuple[str | None, str | None], list[Window]] = {}
+    for part in read_openings(text, CHANNELS):
+        if part.applies(channel, country):
+            scopes.setdefault(part.scope, []).append(
+                Window(days=part.days, start=part.start, end=part.end or "24:00")
+            )
+    return tuple(Hours(tuple(windows), zone) for windows in scopes.values())
+
+
+Spans = list[tuple[datetime, datetime]]
+
+
+def openings(hours: Sequence[Hours], start: datetime, end: datetime) -> Spans:
+    """The half-open intervals in which all of `hours` are open, around the range from `start` to `end`."""
+    found: Spans = [(start - 2 * _DAY, end + 2 * _DAY)]
+    for one in hours:
+        found = _common(found, _open(one, start, end))
+    return found
+
+
+def _open(hours: Hours, start: datetime, end: datetime) -> Spans:
+    first = (start.astimezone(ZoneInfo(hours.zone)) - _DAY).date()
+    last = (end.astimezone(ZoneInfo(hours.zone)) + _DAY).date()
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    spans = sorted(
+        _opening(window, hours.zone, day) for window in hours.windows for day in days if window.opens_on(day)
+    )
+    merged: Spans = []
+    for opens, closes in spans:
+        if merged and opens <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(closes, merged[-1][1]))
+        elif opens < closes:
+            merged.append((opens, closes))
+    return merged
+
+
+def _common(one: Spans, other: Spans) -> Spans:
+    """What two sorted rows of intervals have in common."""
+    found: Spans = []
+    places = [0, 0]
+    while places[0] < len(one) and places[1] < len(other):
+        (opens, closes), (opens_too, closes_too) = one[places[0]], other[places[1]]
+        if max(opens, opens_too) < min(closes, closes_too):
+            found.append((max(opens, opens_too), min(closes, closes_too)))
+        places[0 if closes <= closes_too else 1] += 1
+    return found
 
 
 def _opening(window: Window, zone: str, day: date) -> tuple[datetime, datetime]:
@@ -93,17 +157,18 @@ def _opening(window: Window, zone: str, day: date) -> tuple[datetime, datetime]:
     return opens, instant_of(zone, day + _DAY, time(0))
 
 
-def next_opening(window: Window, zone: str, at: datetime) -> datetime:
-    """`at` if the window is open then, else the instant of its next opening.
-
-    `zone` stands for the words `tenant` and `recipient`; a window with a zone of its own keeps that.
-    """
-    own = zone if window.zone in ("tenant", "recipient") else window.zone
-    for opens, closes in openings(window, own, at, at + window.longest_wait):
+def next_opening(hours: Sequence[Hours], at: datetime) -> datetime | None:
+    """`at` if all of `hours` are open then, else the next instant at which they are; `None`: never."""
+    for opens, closes in openings(hours, at, at + _search(hours)):
         if closes > at:
             return max(at, opens)
-    msg = "the window never opens"
-    raise ValueError(msg)
+    return None
+
+
+def _search(hours: Iterable[Hours]) -> timedelta:
+    """How far on to look for an opening: what is shut for so long never opens."""
+    waits = (min(window.longest_wait for window in one.windows) for one in hours)
+    return 14 * _DAY + sum(waits, timedelta(0))
 
 
 def longest_wait(spec: Campaign, own: Sequence[str]) -> timedelta:
@@ -124,20 +189,21 @@ def _longest_gap(window: Window) -> timedelta:
     return max(gaps, default=7 * _DAY) + timedelta(hours=2)
 
 
-def window_slots(windows: Iterable[tuple[int, Window, str]], start: datetime, end: datetime) -> pl.DataFrame:
-    """The openings of many (number, window, zone): `window_id, zone, since, opens, closes`, in UTC.
+def window_slots(
+    gates: Iterable[tuple[str, Sequence[Hours]]], start: datetime, end: datetime
+) -> pl.DataFrame:
+    """The openings of many named gates: `gate, since, opens, closes`, in UTC.
 
     From `since`, when the opening before it closed, until before `closes` this is the next opening, so
-    every moment from `start` to `end` joins exactly one.
+    every moment from `start` to `end` joins exactly one; where none follows, `opens` is never.
     """
     rows = [
-        (number, zone, since, opens, closes)
-        for number, window, zone in windows
-        for since, opens, closes in _tiled(openings(window, zone, start, end + window.longest_wait), start)
+        (gate, since, opens, closes)
+        for gate, hours in gates
+        for since, opens, closes in _tiled(openings(hours, start, end + _search(hours)), start)
     ]
     instants = dict.fromkeys(("since", "opens", "closes"), FRAME_TYPES[Type.INSTANT])
-    schema = pl.Schema({"window_id": pl.Int64(), "zone": pl.String(), **instants})
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=pl.Schema({"gate": pl.String(), **instants}), orient="row")
 
 
 def _tiled(
@@ -148,3 +214,4 @@ def _tiled(
         if closes > since:
             yield since, opens, closes
             since = closes
+    yield since, NEVER, NEVER

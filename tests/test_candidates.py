@@ -60,7 +60,7 @@ class TestSchedules:
             "2026-04-30T10:00",
         ]
 
-    def test_twice_a_day_by_cron_is_two_messages_on_weekdays_that_are_not_excluded(self, world: World) -> None:
+    def test_twice_a_day_by_cron_on_weekdays_that_are_not_excluded(self, world: World) -> None:
         world.add("tenants", id=1)
         world.add("customers", id=1)
         schedule = {"cron": "0 8,20 * * 1-5", "except": ["2026-03-10"]}

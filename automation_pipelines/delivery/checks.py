@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from automation_pipelines.calendar import next_opening
-from automation_pipelines.campaign import Campaign, Window
+from automation_pipelines.calendar import Hours, campaign_hours, next_opening, tenant_hours
+from automation_pipelines.campaign import Campaign
 from automation_pipelines.delivery.composition import Profile
 from automation_pipelines.ledger.agreements import refused_among
 from automation_pipelines.ledger.database import Database
@@ -94,19 +94,33 @@ def _by_suppression(job: Job, spec: Campaign, present: Present) -> Answer | None
 
 
 def _by_window(job: Job, spec: Campaign, profile: Profile, at: datetime) -> Answer | None:
-    if spec.window is None or job.address is None:
+    hours = _hours(job, spec, profile)
+    if not hours:
         return None
-    zone = profile.time_zone
-    if spec.window.zone == "recipient":
-        recipient = json.loads(job.variables).get("recipient", {})
-        zone = recipient.get("time_zone") or zone
-    opens = _next_opening(spec.window, zone, at)
-    if opens <= at:
+    opens = _next_opening(hours, at)
+    if opens is not None and opens <= at:
         return None
-    expired = job.expires_at is not None and opens >= job.expires_at
-    return Skipped("expired") if expired else Moved(opens)
+    if opens is None or (job.expires_at is not None and opens >= job.expires_at):
+        return Skipped("expired")
+    return Moved(opens)
+
+
+def _hours(job: Job, spec: Campaign, profile: Profile) -> tuple[Hours, ...]:
+    """What must be open for this message, as planning has it, but by the channel it really takes."""
+    own = profile.send_windows if job.purpose == Purpose.MARKETING else None
+    if job.address is None or (spec.window is None and own is None):
+        return ()
+    recipient = json.loads(job.variables).get("recipient", {})
+    zone = recipient.get("time_zone") or profile.time_zone
+    of_tenant = tenant_hours(own, job.channel, recipient.get("country"), zone) if own else ()
+    if spec.window is None:
+        return of_tenant
+    return (
+        campaign_hours(spec.window, zone if spec.window.zone == "recipient" else profile.time_zone),
+        *of_tenant,
+    )
 
 
 @lru_cache(maxsize=1024)
-def _next_opening(window: Window, zone: str, at: datetime) -> datetime:
-    return next_opening(window, zone, at)
+def _next_opening(hours: tuple[Hours, ...], at: datetime) -> datetime | None:
+    return next_opening(hours, at)

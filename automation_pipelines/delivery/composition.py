@@ -22,7 +22,7 @@ from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.messages import MessageTemplate
-from automation_pipelines.messages.context import Branding, Occasion, context
+from automation_pipelines.messages.context import SETTINGS, Branding, Occasion, context
 from automation_pipelines.messages.mime import Mailbox, build_email
 from automation_pipelines.messages.senders import sender_for
 from automation_pipelines.model import Call, Command, Email, Handoff, Note, Wait, WriteBack
@@ -44,6 +44,12 @@ class Profile:
     def time_zone(self) -> str:
         """Its IANA zone."""
         return str(self.row["time_zone"])
+
+    @property
+    def send_windows(self) -> str | None:
+        """When its marketing may arrive, as the setting writes it."""
+        text: str | None = (self.row.get(SETTINGS) or {}).get("send_windows")
+        return text
 
 
 def profiles_of(db: Database) -> dict[int, Profile]:

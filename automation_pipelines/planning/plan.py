@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from automation_pipelines import calendar
-from automation_pipelines.campaign import Window
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.messages.context import SETTINGS
-from automation_pipelines.model import SETTLED
+from automation_pipelines.model import SETTLED, Purpose
 from automation_pipelines.planning.candidates import Planned, keep_everybody, scope_frame
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.flow import keep_flow
@@ -32,6 +31,7 @@ from automation_pipelines.planning.steps import Numbers, places_of, small_tables
 from automation_pipelines.planning.tenancy import Tenancy
 from automation_pipelines.planning.variables import CONTACTED, with_variables
 from automation_pipelines.planning.whens import keep_judged
+from automation_pipelines.planning.windows import gates_of
 from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -107,6 +107,7 @@ def plan(
     engine.add(
         settled=record.settled(engine.query("SELECT DISTINCT occurrence, campaign_id FROM everybody")),
         suppressions=record.suppressions(clock.as_of),
+        past_sends=record.past_sends(numbers),
         offsets=_offsets(engine, clock),
         assigns=assigns(places_of(present)),
         **gate_inputs(present, numbers, tenancy.settings, record.past, clock),
@@ -191,18 +192,15 @@ class _Planner:
         self.engine.drop("addressed")
 
     def _slots(self) -> pl.DataFrame:
-        """The openings of the send windows in the zones that occur; no more than a year back."""
-        windows: dict[str, Window] = {a.spec.id: a.spec.window for a in self.campaigns if a.spec.window}
-        occurring = self.engine.query(
-            "SELECT DISTINCT s.window_id, s.campaign, d.window_zone FROM addressed AS d "
-            "INNER JOIN steps AS s ON d.step_id = s.step_id WHERE s.window_id IS NOT NULL"
-        )
-        triples = [(number, windows[campaign], zone) for number, campaign, zone in occurring.iter_rows()]
+        """The openings of the send windows that occur; no more than a year back."""
+        windows = {a.spec.id: a.spec.window for a in self.campaigns if a.spec.window}
+        gates = list(gates_of(self.engine, windows))
         earliest = self.clock.as_of - 366 * _DAY
-        starts = [max(self.clock.due_from(a.spec), earliest) for a in self.campaigns if a.spec.window]
+        bound = [a for a in self.campaigns if a.spec.window or a.spec.purpose is Purpose.MARKETING]
+        starts = [max(self.clock.due_from(a.spec), earliest) for a in bound]
         waits = [window.longest_wait for window in windows.values()]
-        since = min(starts, default=self.clock.as_of) - max(waits, default=timedelta(0))
-        return calendar.window_slots(triples, since, self.clock.ahead)
+        since = min(starts, default=self.clock.as_of) - max(waits, default=timedelta(0)) - 8 * _DAY
+        return calendar.window_slots(gates, since, self.clock.ahead + 2 * _DAY)
 
     def _decide(self) -> pl.DataFrame:
         repeats = self.engine.query(

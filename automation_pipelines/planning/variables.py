@@ -126,7 +126,8 @@ def _base(audience: Audience) -> str:
         "recipient := struct_pack(name := r.name, first_name := r.first_name, "
         "company_name := r.company_name, "
         "email := CASE WHEN p.channel = 'email' THEN p.address ELSE trim(r.email) END, phone := r.phone, "
-        "role := r.role, locale := r.locale, time_zone := p.person_zone)"
+        "role := r.role, locale := r.locale, country := r.country, "
+        "time_zone := p.person_zone)"
     )
     return (
         f"SELECT p.moment_id, CAST(to_json(struct_pack({recipient}{columns})) AS VARCHAR) AS variables "

@@ -45,11 +45,9 @@ moved AS (
         e.*,
         greatest(e.nominal_at, e.active_from, w.opens) AS due_at
     FROM existing AS e
-    INNER JOIN steps AS s ON e.place = s.place
     LEFT JOIN slots AS w
         ON
-            s.window_id = w.window_id
-            AND e.window_zone = w.zone
+            e.gate = w.gate
             AND greatest(e.nominal_at, e.active_from) >= w.since
             AND greatest(e.nominal_at, e.active_from) < w.closes
     WHERE e.nominal_at >= e.active_from OR e.nominal_at = e.latest_passed

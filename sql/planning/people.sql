@@ -12,6 +12,7 @@ SELECT
     k.push_token,
     k.wallet_pass,
     k.locale,
+    k.country,
     k.time_zone,
     k.email_opt_out
 FROM contacted AS w
@@ -31,6 +32,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS push_token,
     CAST(NULL AS VARCHAR) AS wallet_pass,
     CAST(NULL AS VARCHAR) AS locale,
+    CAST(NULL AS VARCHAR) AS country,
     CAST(NULL AS VARCHAR) AS time_zone,
     false AS email_opt_out
 FROM contacted AS w
@@ -50,6 +52,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS push_token,
     CAST(NULL AS VARCHAR) AS wallet_pass,
     c.locale,
+    CAST(NULL AS VARCHAR) AS country,
     c.time_zone,
     c.email_opt_out
 FROM contacted AS w

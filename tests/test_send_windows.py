@@ -1,0 +1,91 @@
+"""When messages may arrive: the campaign's window and the tenant's, planned and looked at again."""
+
+from typing import Any
+
+import pytest
+
+from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
+from automation_pipelines.delivery.composition import profiles_of
+from tests.world import World
+
+LONG_AGO = "2026-01-01T00:00"
+TUESDAY = "2026-03-10"
+
+
+def _campaign(**more: Any) -> dict[str, Any]:
+    step = {"id": "one", "channel": more.pop("channel", "email"), "template": "t"}
+    return {
+        "id": "news",
+        "title": "News",
+        "audience": "customers",
+        "schedule": {"date": TUESDAY, "at": more.pop("at", "07:00")},
+        "steps": [step],
+        **more,
+    }
+
+
+def _tenant(world: World, windows: str | None = None, **row: Any) -> None:
+    world.add("tenants", id=1, **row)
+    if windows is not None:
+        world.add("tenant_settings", id=1, name="send_windows", value=windows)
+
+
+def _sent(world: World, *moments: str) -> list[tuple[int, str]]:
+    for moment in moments:
+        world.tick(f"2026-03-{moment}")
+    return [(subject, due.removeprefix("2026-03-")) for _, subject, _, due in world.sent()]
+
+
+def test_marketing_waits_for_the_tenants_window_in_the_recipients_zone(world: World) -> None:
+    _tenant(world, "mon-fri 09:00-18:00")
+    world.add("customers", id=1)
+    world.add("customers", id=2, time_zone="Asia/Tokyo")
+    world.add("customers", id=3, time_zone="America/New_York")
+    world.apply(_campaign(), start=LONG_AGO)
+    assert _sent(world, "10T07:00", "10T09:00", "10T13:00") == [
+        (1, "10T09:00"),
+        (2, "10T07:00"),
+        (3, "10T13:00"),
+    ]
+
+
+def test_a_country_and_a_channel_may_have_hours_of_their_own(world: World) -> None:
+    _tenant(world, "09:00-18:00; sms 10:00-20:00; FR 12:00-14:00")
+    world.add("customers", id=1, phone="+4912345678", country="DE")
+    world.add("customers", id=2, phone="+3312345678", country="FR")
+    world.add("customers", id=3, phone="+4412345678")
+    world.apply(_campaign(channel="sms"), start=LONG_AGO)
+    assert _sent(world, "10T10:00", "10T12:00") == [(1, "10T10:00"), (2, "10T12:00"), (3, "10T10:00")]
+
+
+def test_both_the_campaigns_window_and_the_tenants_must_be_open(world: World) -> None:
+    _tenant(world, "mon-fri 09:00-18:00")
+    world.add("customers", id=1)
+    window = {"days": ["tue", "sat"], "start": "17:00", "end": "20:00"}
+    policy = {"max_lateness": "72 hours"}
+    world.apply(_campaign(window=window, policy=policy, at="18:30"), start=LONG_AGO)
+    assert _sent(world, "10T18:00", "14T17:00", "17T17:00") == [(1, "17T17:00")]
+
+
+@pytest.mark.parametrize("purpose", ["transactional", "internal"])
+def test_only_marketing_waits_for_the_tenants_window(world: World, purpose: str) -> None:
+    _tenant(world, "09:00-18:00")
+    world.add("customers", id=1)
+    world.apply(_campaign(purpose=purpose), start=LONG_AGO)
+    assert _sent(world, "10T07:00") == [(1, "10T07:00")]
+
+
+def test_windows_that_exclude_each_other_let_nothing_out(world: World) -> None:
+    _tenant(world, "sat 09:00-18:00")
+    world.add("customers", id=1)
+    window = {"days": ["mon"], "start": "09:00", "end": "18:00"}
+    world.apply(_campaign(window=window), start=LONG_AGO)
+    assert _sent(world, "10T07:00", "14T09:00", "16T09:00") == []
+
+
+def test_delivery_knows_the_windows_that_planning_had(world: World) -> None:
+    _tenant(world, "mon-fri 09:00-18:00")
+    world.apply(_campaign(), start=LONG_AGO)
+    world.tick("2026-03-10T07:00")
+    assert profiles_of(world.installation.database)[1].send_windows == "mon-fri 09:00-18:00"
+    assert "send_windows" in TENANT_SETTINGS
