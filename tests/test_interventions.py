@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.tables import audit
-from tests.flowing import reasons, tell
+from tests.flowing import finish, reasons, tell
 from tests.world import World
 
 LONG_AGO = "2026-01-01T00:00"
@@ -131,10 +131,16 @@ class TestPause:
 class TestStop:
     def test_nothing_more_goes_out(self, company: World) -> None:
         mornings(company, 5, 5)
+        finish(company, "2026-03-05T09:01")
         tell(company, "stop", 2, "2026-03-05T12:00", "days")
         mornings(company, 6, 7)
         assert sent(company) == [("day-4", "2026-03-05T09:00")]
         assert reasons(company, "day-5")[0] == "inactive"
+
+    def test_what_was_planned_already_is_not_sent(self, company: World) -> None:
+        mornings(company, 5, 5)
+        tell(company, "stop", 2, "2026-03-05T09:01", "days")
+        assert company.jobs()["state"].to_list() == ["cancelled"]
 
     def test_who_is_let_in_again_goes_on(self, company: World) -> None:
         tell(company, "stop", 2, "2026-03-04T12:00", "days")

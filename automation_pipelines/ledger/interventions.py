@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import campaign_moves as moves
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import interventions
+from automation_pipelines.ledger.tables import identities, interventions, jobs
+from automation_pipelines.model import State
 
 Order = Literal["start", "pause", "resume", "stop"]
 Standing = Literal["untouched", "started", "paused", "stopped"]
@@ -77,6 +78,8 @@ def give(
             "by": by,
         }
         connection.execute(interventions.insert().values(row))
+        if order == "stop":
+            _cancel_pending(connection, campaign, subject, at)
         detail = {
             "campaign": campaign,
             "tenant": subject.tenant_id,
@@ -104,6 +107,18 @@ def _standing(connection: sa.Connection, campaign: str, subject: Subject) -> tup
     )
     found = connection.execute(newest).one_or_none()
     return (_LEAVES[found.kind], found.at) if found else ("untouched", None)
+
+
+def _cancel_pending(connection: sa.Connection, campaign: str, subject: Subject, at: datetime) -> None:
+    """What is planned already and waits for its time is not sent to who has left."""
+    own = sa.select(identities.c.id).where(identities.c.campaign == campaign, identities.c.mode == "live")
+    j = jobs.c
+    connection.execute(
+        sa.update(jobs)
+        .where(j.state == State.PENDING, j.campaign_id.in_(own))
+        .where(j.tenant_id == subject.tenant_id, j.subject_id == subject.subject_id)
+        .values(state=State.CANCELLED, finished_at=at)
+    )
 
 
 def orders(db: Database, campaigns: Collection[str], until: datetime) -> pl.DataFrame:
