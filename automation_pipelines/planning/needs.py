@@ -99,7 +99,10 @@ def _anchor_ranges(
 ) -> Iterator[Range]:
     """The anchors from which a step could fall due in the window."""
     active = place.active
-    begins = reach(active.spec, place.step, tenancy.lengths, active.paused.until(clock.as_of))
+    spec, paused = active.spec, active.paused.until(clock.as_of)
+    if place.step.after is not None and spec.purpose is Purpose.MARKETING and tenancy.values("send_windows"):
+        paused += 8 * _DAY  # so long the step before it may have waited for the tenant's window
+    begins = reach(spec, place.step, tenancy.lengths, paused)
     near = timedelta(0) if place.exact else _NEAR[AUDIENCES[active.spec.audience].anchor]
     for offset in tenancy.lengths(place.offset):
         open_below = since is None or begins.most is None

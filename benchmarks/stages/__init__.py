@@ -1,6 +1,17 @@
 """The stages in the order of the pipeline. One file each: ours first, then what one could do instead."""
 
-from benchmarks.stages import audiences, claims, extract, ledger, planning, rendering, rules, smtp, tick
+from benchmarks.stages import (
+    audiences,
+    campaigns,
+    claims,
+    extract,
+    ledger,
+    planning,
+    rendering,
+    rules,
+    smtp,
+    tick,
+)
 
 STAGES = (
     *extract.STAGES,
@@ -12,4 +23,5 @@ STAGES = (
     *rendering.STAGES,
     *smtp.STAGES,
     *tick.STAGES,
+    *campaigns.STAGES,
 )
