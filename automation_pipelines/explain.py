@@ -13,12 +13,13 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines import decisions
-from automation_pipelines.conditions import Condition, compile_condition
 from automation_pipelines.engine import open_engine
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.planning import Clock, Planned, Tenancy, asked_demands, keep_members
 from automation_pipelines.selection import Need, demands, select
 from automation_pipelines.tick import known, read_frames
 
@@ -57,20 +58,23 @@ class Standing:
 
 def standing(installation: Installation, *, subject: str, campaign: str, now: datetime) -> Standing:
     """Where a subject (the CRM's own key) stands with a campaign, whatever its steps and their time."""
-    spec = installation.campaigns.show(campaign).spec
+    found = installation.campaigns.show(campaign)
+    spec, clock = found.spec, Clock(now, None, installation.settings.tick)
     need = Need(spec.audience, ((None, now + timedelta(days=366)),))
-    columns = need.entry.columns
-    condition = spec.conditions or Condition(all_of=())
-    holds = compile_condition(condition, {column.name: column.type for column in columns})
-    shown = ", ".join(f'"{column.name}"' for column in columns if not column.personal)
-    frames = read_frames(installation, demands([need]))
+    shown = ", ".join(f'a."{column.name}"' for column in need.entry.columns if not column.personal)
+    active = ActiveCampaign(spec, found.entry.version, "running", now, {})
+    asked = asked_demands([active], [need], clock, clock)
+    frames = known(installation, read_frames(installation, demands([need]) + asked))
     with open_engine() as engine:
-        engine.add(**known(installation, frames))
+        engine.add(**frames)
         leap_day = installation.settings.leap_day
         table, _ = select(engine, installation.sqlfiles, need, as_of=now, leap_day=leap_day)
+        tenancy = Tenancy(frames["tenants"], frames["settings"])
+        keep_members(Planned(engine, installation.sqlfiles, {(spec.id, ""): 1}, clock, tenancy), spec)
         rows = engine.query(
-            f"SELECT {holds.sql} AS holds, {shown} FROM {table} WHERE subject_text = $subject",
-            {**holds.parameters, "subject": subject},
+            f"SELECT b.row_id IS NOT NULL AS holds, {shown} FROM {table} AS a "
+            "LEFT JOIN belonging AS b ON a.row_id = b.row_id WHERE a.subject_text = $subject",
+            {"subject": subject},
         )
     row = rows.row(-1, named=True) if len(rows) else {"holds": False}
     return Standing(spec.audience, row.pop("holds"), row)

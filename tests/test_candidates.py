@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from automation_pipelines.explain import standing
 from automation_pipelines.tick import find_work
 from tests.world import World, at
 
@@ -292,3 +293,44 @@ class TestVariants:
 
 def _due(world: World, step: str) -> list[tuple[str, Any]]:
     return world.jobs().filter(pl.col("step") == step).select("variant", "due_at").rows()
+
+
+class TestBelonging:
+    def _standing(self, world: World, subject: int) -> bool:
+        now = at("2026-03-10T12:00")
+        return standing(world.installation, subject=str(subject), campaign="news", now=now).holds
+
+    def test_what_happened_counts_as_it_was_at_the_tick(self, world: World) -> None:
+        world.add("tenants", id=1)
+        for number in (1, 2, 3):
+            world.add("customers", id=number)
+        world.add("bookings", id=1, customer_id=1, booked_at="2026-03-01T00:00")
+        world.add("bookings", id=2, customer_id=2, booked_at="2026-01-01T00:00")
+        booked = {"event": "booking_made", "within": "30 days"}
+        world.apply(_broadcast({"date": "2026-03-10"}, conditions={"none": [booked]}), start=LONG_AGO)
+        world.tick("2026-03-10T10:00")
+        assert [subject for _, subject, _, _ in world.sent()] == [2, 3]
+        assert [self._standing(world, number) for number in (1, 2, 3)] == [False, True, True]
+
+    def test_of_entries_into_stages_those_into_the_stage_of_the_timeline(self, world: World) -> None:
+        world.add("tenants", id=1)
+        for number, stage in ((1, "hook"), (2, "won")):
+            world.add("customers", id=number, pipeline_stage=stage, stage_entered_at="2026-03-10T08:00")
+        timeline = {
+            "id": "news",
+            "title": "News",
+            "audience": "stage_entries",
+            "timeline": {"stage": "hook", "duration_days": 90},
+            "steps": [{**STEP, "day": 1, "delay": "10 hours"}],
+        }
+        world.apply(timeline, start=LONG_AGO)
+        world.tick("2026-03-10T10:00")
+        assert world.sent() == [("one", 1, 0, "2026-03-10T10:00")]
+        assert [self._standing(world, number) for number in (1, 2)] == [True, False]
+
+    def test_a_campaign_for_other_tenants_is_not_for_them(self, world: World) -> None:
+        world.add("tenants", id=1)
+        world.add("tenants", id=2)
+        world.add("customers", id=1)
+        world.apply(_broadcast({"date": "2026-03-10"}, tenants=[2]), start=LONG_AGO)
+        assert not self._standing(world, 1)

@@ -154,7 +154,8 @@ class Campaign(Model):
             case Purpose.TRANSACTIONAL:
                 return timedelta(hours=72)
             case Purpose.INTERNAL:
-                return None
+                # A broadcast has no row that could stop being in its audience.
+                return timedelta(hours=72) if self.schedule is not None else None
 
     def over_at(self, moment: datetime) -> bool:
         """Say whether `valid_until` lies so far back that no moment within it can still be planned."""

@@ -143,6 +143,15 @@ sa.Index(
     postgresql_where=jobs.c.state == "unknown",
 )
 sa.Index("ix_jobs_due", jobs.c.due_at)
+# Who already has which variant is asked where an experiment's weights changed.
+sa.Index(
+    "ix_jobs_variant",
+    jobs.c.campaign_id,
+    jobs.c.tenant_id,
+    jobs.c.subject_id,
+    sqlite_where=jobs.c.variant.is_not(None),
+    postgresql_where=jobs.c.variant.is_not(None),
+)
 sa.Index(
     "ix_jobs_finished",
     jobs.c.finished_at,

@@ -4,6 +4,7 @@ The relational work is in `sql/planning/`. Nothing is written here: `tick` commi
 `preview` shows it.
 """
 
+from automation_pipelines.planning.candidates import Planned, keep_members
 from automation_pipelines.planning.chains import started_by_hand, tells_starts
 from automation_pipelines.planning.clock import MARGIN, Clock
 from automation_pipelines.planning.flow import order_tables
@@ -18,9 +19,11 @@ __all__ = [
     "MARGIN",
     "Clock",
     "Plan",
+    "Planned",
     "Record",
     "Tenancy",
     "asked_demands",
+    "keep_members",
     "needs",
     "order_tables",
     "plan",

@@ -139,16 +139,24 @@ def _bounds(audience: Audience, key: str, ranges: Mapping[int, Sequence[Range]])
     return pl.DataFrame(rows, schema={key: pl.Int64, "lo": _INSTANT, "hi": _INSTANT}, orient="row")
 
 
+def keep_members(made: Planned, spec: Campaign) -> None:
+    """Keep table `belonging` with the `row_id` of everybody in a campaign's audience who belongs to it."""
+    audience = AUDIENCES[spec.audience]
+    _keep_belonging(made, audience, [_rule(made, audience, spec)])
+
+
 def _rules(made: Planned, audience: Audience, specs: Iterable[Campaign]) -> Iterator[Rule]:
     """Who belongs to each campaign that does not take everybody."""
-    for spec in specs:
-        condition = membership(spec, audience)
-        tenants = tuple(made.tenancy.ids(spec.tenants)) if spec.tenants else None
-        if condition is not None or tenants is not None:
-            yield Rule(made.numbers[spec.id, ""], condition, tenants)
+    rules = (_rule(made, audience, spec) for spec in specs)
+    return (rule for rule in rules if rule.condition is not None or rule.tenants is not None)
 
 
-def membership(spec: Campaign, audience: Audience) -> Condition | None:
+def _rule(made: Planned, audience: Audience, spec: Campaign) -> Rule:
+    tenants = tuple(made.tenancy.ids(spec.tenants)) if spec.tenants else None
+    return Rule(made.numbers[spec.id, ""], _membership(spec, audience), tenants)
+
+
+def _membership(spec: Campaign, audience: Audience) -> Condition | None:
     """Who belongs to a campaign, as one condition; `None`: everybody in the audience."""
     declared = belongs_if(spec, [column.name for column in audience.columns])
     parts_of = [_about(declared, spec.id)] if declared is not None else []

@@ -91,7 +91,7 @@ def asked_demands(
         wanted += happening_demands(happenings, (first.as_of, last.ahead + _DAY), since)
         if SCORE in _fields(conditions):
             wanted += score_demands(first.as_of)
-    return wanted
+    return list(dict.fromkeys(wanted))  # many campaigns ask the same
 
 
 def _questions(campaigns: Sequence[ActiveCampaign]) -> Iterator[_Question]:

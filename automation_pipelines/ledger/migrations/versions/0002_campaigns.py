@@ -28,6 +28,14 @@ def upgrade() -> None:
         batch.alter_column("variant", type_=sa.String(60), postgresql_using="variant::varchar")
         batch.drop_constraint(op.f("ck_jobs_reason_word"), type_="check")
         batch.create_check_constraint(op.f("ck_jobs_reason_word"), _REASON_WORD)
+    op.create_index(
+        "ix_jobs_variant",
+        "jobs",
+        ["campaign_id", "tenant_id", "subject_id"],
+        unique=False,
+        sqlite_where=sa.text("variant IS NOT NULL"),
+        postgresql_where=sa.text("variant IS NOT NULL"),
+    )
     with op.batch_alter_table("suppressions") as batch:
         batch.drop_constraint(op.f("ck_suppressions_reason"), type_="check")
         batch.create_check_constraint(op.f("ck_suppressions_reason"), _SUPPRESSED)
