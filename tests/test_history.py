@@ -499,12 +499,12 @@ class TestLists:
         rows = [{"campaign": "sla", "step": "level-1-notify"}]
         rows += [{"campaign": "sla", "step": "first-record", "channel": "crm", "address": None}]  # type: ignore[dict-item]
         plan(world.installation.database, *rows)
-        found = history.listing(world.installation, JobFilter(), 10).sort("step")
+        found = history.listing(world.installation.database, JobFilter(), 10).sort("step")
         assert found.select("step", "type", "contact").rows() == [
             ("first-record", "set_query_escalation_level", None),
             ("level-1-notify", "email", "c•••@mail.example.com"),
         ]
-        whole = history.listing(world.installation, JobFilter(), 10, addresses=True)
+        whole = history.listing(world.installation.database, JobFilter(), 10, addresses=True)
         assert set(whole["contact"]) == {None, "customer1@mail.example.com"}
 
     @pytest.mark.parametrize(
@@ -595,3 +595,15 @@ class TestCommands:
             assert "c•••@mail.example.com" in run(words).output
             assert "customer1@" not in run(words).output
             assert "customer1@mail.example.com" in run(f"{words} --show-addresses").output
+
+
+def test_the_commands_that_operators_are_told_can_be_typed(onboarding: World, run: Run) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    section = page.partition("\n## What ran, and what came of it")[2].partition("\n## ")[0]
+    blocks = section.split("```sh\n")[1:]
+    typed = [line for block in blocks for line in block.partition("```")[0].splitlines()]
+    assert len(typed) > 10
+    for name in ("quote-follow-up", "re-engagement", "welcome"):
+        onboarding.apply(ONBOARDING.replace("onboarding", name), start=START)
+    for line in typed:
+        run(line.removeprefix("automation "))

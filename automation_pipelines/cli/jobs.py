@@ -204,7 +204,7 @@ def clear_dead(front: Front, *, wanted: JobFilter, everything: bool, yes: bool) 
 
 
 def _list(front: Front, meant: JobFilter, limit: int, *, addresses: bool, as_json: bool) -> None:
-    found = listing(front.ready, meant, limit, addresses=addresses)
+    found = listing(front.database, meant, limit, addresses=addresses)
     total = sum(operations.count_by_state(front.database, meant).values())
     _print(found if as_json else _brief(found), f"{found.height} of {total} jobs", as_json=as_json)
 
@@ -214,11 +214,12 @@ def _brief(found: pl.DataFrame) -> pl.DataFrame:
     state = (
         pl.when(pl.col("reason").is_null()).then("state").otherwise(pl.format("{}: {}", "state", "reason"))
     )
+    tests = pl.when(pl.col("mode") == "test").then(pl.lit(" (test)")).otherwise(pl.lit(""))
     rows = found.select(
         "id",
         state.alias("state"),
         pl.col("tenant_id").alias("tenant"),
-        pl.format("{} / {}", "campaign", "step").alias("campaign / step"),
+        pl.format("{} / {}{}", "campaign", "step", tests).alias("campaign / step"),
         "type",
         pl.col("subject_text").alias("subject"),
         "contact",

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from automation_pipelines import decisions, feedback, stats
+from automation_pipelines import decisions, feedback, history, stats
 from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
 from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
@@ -183,6 +183,11 @@ def _campaigns(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         ]
         names = ["campaign", "title", "state", "version", "started_at", "changed_by"]
         frame = pl.DataFrame(entries, schema=names, orient="row", infer_schema_length=None)
+        did = history.counts(automation.installation)
+        told = ("campaign", "executions", "successes", "failures", "pending", "last_execution")
+        frame = frame.cast({"campaign": pl.String}).join(
+            did.select(told), on="campaign", how="left", maintain_order="left"
+        )
         return Result(
             metadata={
                 ROWS: dg.MetadataValue.int(len(frame)),
