@@ -217,7 +217,7 @@ def test_own_templates_and_layouts_take_precedence_over_the_shipped_ones(tmp_pat
         (
             "own/body.txt",
             "{{ number }}",
-            "own/body.txt: unknown variable 'number', allowed: age, campaign.id",
+            "own/body.txt: unknown variable 'number', allowed: age, agent_id, campaign.id",
         ),
         ("own/body.html", "<p>{{ first_name </p>", "own: html, line 1: "),
         ("own/body.txt", "{{ first_name|shout }}", "own: text, line 1: No filter named 'shout'"),

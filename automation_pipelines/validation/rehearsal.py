@@ -76,7 +76,7 @@ def variables(
     filled["message"] = dict.fromkeys(_MESSAGE)
     columns = {column.name for column in audience.columns}
     spaced = {f"{space}.{name}" for space in NAMESPACES & filled.keys() for name in filled[space]}
-    return frozenset(columns | spaced | STANDING.keys() | (filled.keys() & {"coupon", "items"}))
+    return frozenset(columns | spaced | STANDING.keys() | (filled.keys() & {"agent_id", "coupon", "items"}))
 
 
 def sample(
@@ -111,7 +111,7 @@ def row(audience: Audience, campaign: Campaign, *, missing: bool = False) -> dic
     """Return what planning would put into a job of this audience."""
     columns = {column.name: _value(column, missing=missing) for column in audience.columns}
     recipient = {**dict.fromkeys(_RECIPIENT), "email": _RECIPIENT["email"]} if missing else _RECIPIENT
-    more: dict[str, Any] = {"recipient": recipient}
+    more: dict[str, Any] = {"recipient": recipient, "agent_id": None if missing else _SAMPLES[Type.ID]}
     if campaign.sender == "owner":
         more["owner"] = dict.fromkeys(_OWNER) if missing else _OWNER
     if campaign.coupons is not None:
