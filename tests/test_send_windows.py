@@ -1,11 +1,18 @@
 """When messages may arrive: the campaign's window and the tenant's, planned and looked at again."""
 
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
+from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery.composition import profiles_of
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.settings import Settings
+from tests.mailroom import PROFILE, Mailroom
+from tests.test_delivery import Told
 from tests.world import World
 
 LONG_AGO = "2026-01-01T00:00"
@@ -89,3 +96,40 @@ def test_delivery_knows_the_windows_that_planning_had(world: World) -> None:
     world.tick("2026-03-10T07:00")
     assert profiles_of(world.installation.database)[1].send_windows == "mon-fri 09:00-18:00"
     assert "send_windows" in TENANT_SETTINGS
+
+
+class TestDelivery:
+    """A job that leaves late meets the tenant's window again."""
+
+    @pytest.fixture
+    def room(self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mailroom:
+        monkeypatch.setitem(PROFILE, "setting", {"send_windows": "mon-fri 08:00-11:00; NP 14:00-20:00"})
+        made = Mailroom(database, Settings(home=tmp_path))
+        made.apply()
+        return made
+
+    @pytest.mark.parametrize(
+        ("purpose", "recipient", "expected"),
+        [
+            ("marketing", "", "2026-03-05T08:00+00:00"),
+            ("marketing", ', "time_zone": "Asia/Kathmandu"', "2026-03-05T08:00+05:45"),
+            ("marketing", ', "time_zone": "America/New_York"', "2026-03-04T08:00-05:00"),
+            ("marketing", ', "time_zone": "America/Sao_Paulo"', None),
+            ("transactional", "", None),
+        ],
+    )
+    def test_it_waits_for_the_next_opening(
+        self, room: Mailroom, purpose: str, recipient: str, expected: str | None
+    ) -> None:
+        variables = f'{{"word": "Dear", "recipient": {{"name": "Kim"{recipient}}}}}'
+        [job] = room.plan(1, purpose=purpose, variables=variables)
+        if expected is None:
+            assert room.deliver({"email": Told()}) == Delivered(completed=1)
+            return
+        assert room.deliver({"email": Told()}) == Delivered(moved=1)
+        assert room.available(job) == datetime.fromisoformat(expected)
+
+    def test_it_is_skipped_where_it_can_never_leave(self, room: Mailroom) -> None:
+        abroad = '{"word": "Dear", "recipient": {"name": "Kim", "country": "NP"}}'
+        room.plan(1, variables=abroad)
+        assert room.deliver({"email": Told()}) == Delivered(skipped=1)

@@ -153,11 +153,11 @@ class Oracle:
         instant = isinstance(row.anchor, datetime)
         anchor_day = row.anchor.astimezone(ZoneInfo(zone)).date() if instant else row.anchor
         if instant and (
-            step.offset.minutes or (not step.offset.days and not step.offset.column and not step.at)
+            step.offset.minutes or (not step.offset.days and not step.offset.setting and not step.at)
         ):
             nominal = row.anchor + timedelta(minutes=step.offset.minutes)
         else:
-            days = tenant["inactivity_days"] if step.offset.column else step.offset.days
+            days = _threshold(tenant) if step.offset.setting else step.offset.days
             nominal = _instant(zone, anchor_day + days * DAY, at)
         due = max(nominal, running.active_from[step.id])
         if spec.window and not step.action:
@@ -231,7 +231,7 @@ class Oracle:
                 yield _person(c, spec.schedule.on_date)
             elif spec.audience == "new_customers":
                 yield _person(c, c["created_at"])
-            elif self.crm["tenants"][c["tenant_id"]]["inactivity_days"] and c["last_activity_at"] <= as_of:
+            elif c["last_activity_at"] <= as_of:
                 yield _person(c, c["last_activity_at"])
 
     def _matters(self, spec: Campaign, as_of: datetime) -> Iterator[Row]:
@@ -279,7 +279,7 @@ class Oracle:
         if spec.policy.repeat_after is None:
             return False
         zone = ZoneInfo(m.zone)
-        days = self.crm["tenants"][m.row.tenant]["inactivity_days"]
+        days = _threshold(self.crm["tenants"][m.row.tenant])
         since = m.due_at.astimezone(zone).date() - days * DAY
         return any(
             v.reason == "planned"
@@ -343,6 +343,11 @@ def _occurrence(spec: Campaign, anchor: datetime | date) -> int:
         case _:
             counted = anchor
     return (counted - EPOCH) // timedelta(minutes=1)
+
+
+def _threshold(tenant: dict[str, Any]) -> int:
+    """Days of silence until somebody is written to; a tenant that says nothing has the default."""
+    return tenant["inactivity_days"] or 7
 
 
 def _opening(window: Window, zone: str, moment: datetime) -> datetime:
