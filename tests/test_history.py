@@ -416,6 +416,29 @@ LEVEL_1 = (("level-1-notify", 7), ("first-record", 0))
 LEVEL_2 = (("level-2-notify", 8), ("level-2-notify", 9), ("second-record", 0))
 
 
+class TestAfterRealTicks:
+    def test_what_planning_held_and_planned_is_what_is_told(self, world: World) -> None:
+        world.apply(ONBOARDING, start="2026-05-01T00:00")
+        world.add("tenants", id=1)
+        world.add("customers", id=1, created_at="2026-05-01T08:00")
+        world.add("customers", id=2, created_at="2026-05-01T08:10", email=None)
+        world.tick("2026-05-01T08:30")
+        late = datetime.fromisoformat("2026-05-01T09:00+00:00")
+        found = runs(world, late)
+        assert states(found) == {1: "queued", 2: "skipped"}
+        told = history.page(world.installation, found).rows.select("subject", "pending", "held", "reason")
+        assert told.rows() == [("2", 0, 1, "no_recipient"), ("1", 1, 0, None)]
+        why = history.reasons(world.installation, as_of=late)
+        assert why.select("reason", "settled", "held").rows() == [("no_recipient", 0, 1)]
+        (tick,) = history.ticks(world.installation, "onboarding", as_of=late).iter_rows(named=True)
+        assert (tick["run_id"], tick["processed"], tick["pending"], tick["held"]) == ("run-1", 2, 1, 1)
+
+        world.change("customers", 2, email="now@mail.example.com")
+        world.tick("2026-05-01T09:00")
+        assert states(runs(world, late)) == {1: "queued", 2: "queued"}
+        assert history.reasons(world.installation, as_of=late).is_empty()
+
+
 class TestEscalations:
     @pytest.fixture
     def sla(self, world: World) -> World:
