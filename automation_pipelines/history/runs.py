@@ -16,8 +16,11 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import ran
 
 _MINUTE = timedelta(minutes=1)
-_LOCAL = timedelta(days=2)
+_DAY = timedelta(days=1)
+_LOCAL = 2 * _DAY
 """Local days lie up to 14 hours beside UTC days, and a time of day anywhere in them."""
+_LATE = timedelta(hours=1)
+"""What counts minutes is found by the next tick."""
 
 
 class RunState(StrEnum):
@@ -98,8 +101,10 @@ def tails(spec: Campaign) -> pl.DataFrame:
     for part in spec.parts:
         places[part.id] = _place(part, places)
     end = max(places.values())
+    left = {step: end - place for step, place in places.items()}
     minutes = {
-        step: 0 if place == end else (end - place + _LOCAL) // _MINUTE for step, place in places.items()
+        step: (more + (_LATE if more < _DAY else _LOCAL)) // _MINUTE if more else 0
+        for step, more in left.items()
     }
     return pl.DataFrame(
         {"step": list(minutes), "minutes": list(minutes.values())},
