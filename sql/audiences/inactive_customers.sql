@@ -12,7 +12,8 @@ WITH choices AS (
     WHERE s.re_engagement_enabled AND s.inactivity_days IS NOT NULL
 ),
 
--- Where bookings, payments, enquiries and visits all count, the CRM's own summary has them.
+-- Where bookings, payments, enquiries and visits all count, the CRM's own summary has them: their rows, read
+-- for other audiences as far as those need them, do not count a second time.
 signs AS (
     SELECT c.tenant_id, c.id AS customer_id, c.created_at AS at
     FROM customers AS c
@@ -25,22 +26,24 @@ signs AS (
     SELECT b.tenant_id, b.customer_id, b.booked_at AS at
     FROM bookings AS b
     INNER JOIN choices AS k ON b.tenant_id = k.tenant_id
-    WHERE strpos(k.listed, ',' || 'booking' || ',') > 0
+    WHERE NOT k.summed_up AND strpos(k.listed, ',' || 'booking' || ',') > 0
     UNION ALL
     SELECT p.tenant_id, p.customer_id, p.paid_at AS at
     FROM payments AS p
     INNER JOIN choices AS k ON p.tenant_id = k.tenant_id
-    WHERE strpos(k.listed, ',' || 'payment' || ',') > 0 AND p.status IN ('paid', 'refunded')
+    WHERE NOT k.summed_up AND strpos(k.listed, ',' || 'payment' || ',') > 0 AND p.status IN ('paid', 'refunded')
     UNION ALL
     SELECT q.tenant_id, q.customer_id, q.created_at AS at
     FROM queries AS q
     INNER JOIN choices AS k ON q.tenant_id = k.tenant_id
-    WHERE strpos(k.listed, ',' || 'enquiry' || ',') > 0
+    WHERE NOT k.summed_up AND strpos(k.listed, ',' || 'enquiry' || ',') > 0
     UNION ALL
     SELECT e.tenant_id, e.customer_id, e.at
     FROM events AS e
     INNER JOIN choices AS k ON e.tenant_id = k.tenant_id
-    WHERE strpos(k.listed, ',' || e.type || ',') > 0 AND e.type IN ('visit', 'login')
+    WHERE
+        strpos(k.listed, ',' || e.type || ',') > 0
+        AND (e.type = 'login' OR (e.type = 'visit' AND NOT k.summed_up))
     UNION ALL
     SELECT q.tenant_id, q.customer_id, greatest(q.viewed_at, q.decided_at) AS at
     FROM quotes AS q

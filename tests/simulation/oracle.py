@@ -231,8 +231,12 @@ class Oracle:
                 yield _person(c, spec.schedule.on_date)
             elif spec.audience == "new_customers":
                 yield _person(c, c["created_at"])
-            elif c["last_activity_at"] <= as_of:
-                yield _person(c, c["last_activity_at"])
+            elif self._last_sign(c) <= as_of:
+                yield _person(c, self._last_sign(c))
+
+    def _last_sign(self, c: dict[str, Any]) -> datetime:
+        """The CRM's own summary, where a tenant does not say what counts."""
+        return max(c["created_at"], c["last_activity_at"])
 
     def _matters(self, spec: Campaign, as_of: datetime) -> Iterator[Row]:
         source, known, anchor, states = _MATTERS[spec.audience]
