@@ -3,7 +3,10 @@
 from datetime import date
 
 import pytest
+from click.testing import CliRunner
 
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.main import automation
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import guards
 from tests.world import World, at
@@ -111,3 +114,17 @@ def test_nobody_can_answer_what_is_not_held(shop: World) -> None:
         guards.answer(
             shop.installation.database, "birthday", None, guards.APPROVED, by="ops", at=at(LONG_AGO)
         )
+
+
+def test_days_are_listed_and_answered_from_the_command_line(shop: World) -> None:
+    shop.apply(BIRTHDAY.replace("factor: 2, at_least: 2", "cap: 1"), start=LONG_AGO)
+    shop.tick("2026-03-10T08:30")
+    front = Front(shop.installation, at("2026-03-10T08:45"), "ann")
+
+    def run(*words: str) -> str:
+        return CliRunner().invoke(automation, ["campaign", *words], obj=front).output
+
+    assert "2026-03-10" in run("guards")
+    assert run("approve", "birthday", "--day", "2026-03-10") == "birthday, 2026-03-10: approved\n"
+    assert run("guards") == "no day waits for an answer\n"
+    assert shop.tick("2026-03-10T09:00").planned == 2
