@@ -112,6 +112,19 @@ class TestSchedules:
         moments = ["2026-03-10T00:00", "2026-03-10T00:30", "2026-03-12T02:30", "2026-03-12T04:00"]
         assert [_needed(world, moment) for moment in moments] == [False, True, True, False]
 
+    def test_it_is_looked_at_earlier_in_the_day_only_where_it_competes_for_a_cap(self, world: World) -> None:
+        world.add("tenants", id=1)
+        world.add("customers", id=1, birthday="1990-03-10")
+        world.apply(_broadcast({"date": "2026-03-10", "at": "15:00"}), start=LONG_AGO)
+        birthday = {"id": "birthday", "title": "Birthday", "audience": "birthdays", "steps": [STEP]}
+        world.apply(birthday, start=LONG_AGO)
+        moment = at("2026-03-10T09:00")
+        audiences = [need.audience for need in find_work(world.installation, moment).needs]
+        assert audiences == ["birthdays"]
+        _setting(world, 1, 1, "caps", "1 per day")
+        audiences = [need.audience for need in find_work(world.installation, moment).needs]
+        assert audiences == ["birthdays", "customers"]
+
     def test_a_broadcast_spread_over_hours_is_still_due_when_they_end(self, world: World) -> None:
         world.add("tenants", id=1)
         for number in range(1, 41):
