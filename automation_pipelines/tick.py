@@ -66,8 +66,8 @@ class TickResult:
     def notices(self) -> tuple[str, ...]:
         """What somebody should look at, in words."""
         held = (
-            f"{campaign}: {moments} moments on {day}, {allowed} are let go without approval: nothing goes out; "
-            f"`automation campaign approve {campaign} --day {day}`, or reject"
+            f"{campaign}: {moments} moments on {day}, {allowed} are let go without approval: "
+            f"nothing goes out; `automation campaign approve {campaign} --day {day}`, or reject"
             + (f" (it is {answer})" if answer else "")
             for campaign, day, moments, allowed, answer in self.plan.held.iter_rows()
         )

@@ -22,6 +22,7 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import Suppression, add, address_hash
+from automation_pipelines.ledger.tables import consents
 from automation_pipelines.model import (
     Call,
     Command,
@@ -184,6 +185,28 @@ def test_an_address_suppressed_since_planning_is_not_written_to(
     room.plan(1)
     hashed = address_hash(room.database.salt, "email", "KIM1@mail.example.com ")
     add(room.database, [Suppression(1, "email", hashed, reason, NOON, topic=topic)])
+    room.deliver({"email": Told()})
+    assert room.states() == [state]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "said", "state"),
+    [
+        ("marketing", "opted_out", "skipped"),
+        ("marketing", "pending", "skipped"),
+        ("marketing", "opted_in", "completed"),
+        ("transactional", "opted_out", "completed"),
+    ],
+)
+def test_who_took_consent_back_since_planning_gets_no_marketing(
+    room: Mailroom, purpose: str, said: str, state: str
+) -> None:
+    room.purpose = purpose
+    room.plan(1)
+    hashed = address_hash(room.database.salt, "email", "KIM1@mail.example.com ")
+    word = {"tenant_id": 1, "channel": "email", "address_hash": hashed, "topic": "", "origin": "phone"}
+    with room.database.begin() as connection:
+        connection.execute(consents.insert().values(**word, state=said, at=NOON))
     room.deliver({"email": Told()})
     assert room.states() == [state]
 

@@ -48,7 +48,7 @@ def shop(world: World) -> World:
 
 
 def stopped(shop: World, subject: str, campaign: str) -> tuple[str, str]:
-    """The gate that stopped a moment, and what it saw; those before let it pass, those after were not asked."""
+    """The gate that stopped a moment, and what it saw; those before let it pass, none was asked after."""
     (told,) = explain(shop.installation, subject=subject, campaign=campaign)
     assert [gate.reason for gate in told.gates] == GATES == [str(reason) for reason in Reason][:-1]
     passed = [gate.passed for gate in told.gates]
