@@ -3,10 +3,11 @@
 Every engine speaks UTC, has the macros of `sql/macros.sql`, and takes values only as bound parameters.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import duckdb
@@ -74,7 +75,8 @@ class Engine:
 
     def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run one statement and keep its rows in the engine as table `name`."""
-        self.connection.sql(statement, params=dict(parameters or {})).create(name)
+        # Temporary: no other engine of this process sees it.
+        self.connection.execute(f'CREATE TEMP TABLE "{name}" AS {statement}', dict(parameters or {}))
 
     def drop(self, *names: str) -> None:
         """Forget tables kept here."""
@@ -103,11 +105,18 @@ def in_memory() -> dict[str, str | bool | int | float | list[str]]:
 
 @contextmanager
 def open_engine() -> Iterator[Engine]:
-    """An engine in memory, closed at the end."""
-    connection = duckdb.connect(":memory:", config=in_memory())
+    """An engine in memory; what it holds is its own, and gone at the end."""
+    connection = _database(os.getpid()).cursor()
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute((SHIPPED / "macros.sql").read_text(encoding="utf-8"))
         yield Engine(connection)
     finally:
         connection.close()
+
+
+@cache
+def _database(pid: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001 - a fork must not use its parent's threads
+    """The database of this process: its macros are made once, which takes longer than a small statement."""
+    connection = duckdb.connect(":memory:", config=in_memory())
+    connection.execute((SHIPPED / "macros.sql").read_text(encoding="utf-8"))
+    return connection

@@ -8,7 +8,8 @@ Nothing here writes to the ledger.
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -189,13 +190,11 @@ def _held(files: FileStore, day: date) -> pl.DataFrame:
 def _build(
     path: Path, db: Database, files: FileStore, sqlfiles: SqlFiles
 ) -> tuple[dict[str, int], dict[str, pl.DataFrame]]:
-    with open_engine() as engine:
-        # The oldest storage that DuckDB 2 can write, so that clients from 1.0 on can read it.
-        engine.connection.execute(f"ATTACH {_literal(path)} AS analytics (STORAGE_VERSION 'v1.0.0')")
+    with open_engine() as engine, _attached(engine, path):
         for statistic in DAILY:
             _create(engine, statistic)
             _fill_from_files(engine, statistic, files.paths(dataset(statistic)))
-        engine.connection.execute("CREATE VIEW campaign_daily AS FROM analytics.campaign_daily")
+        engine.connection.execute("CREATE TEMP VIEW campaign_daily AS FROM analytics.campaign_daily")
         engine.add(profiles=daily.profiles(db))
         derived = {each.name: run(engine, sqlfiles, each) for each in (CAMPAIGN_TOTALS, TENANTS)}
         for name, frame in derived.items():
@@ -203,8 +202,17 @@ def _build(
             engine.add(derived=frame)
             engine.connection.execute(f"INSERT INTO analytics.{name} BY NAME FROM derived")
         rows = {name: _count(engine, name) for name in STATISTICS}
-        engine.connection.execute("DETACH analytics")
     return rows, derived
+
+
+@contextmanager
+def _attached(engine: Engine, path: Path) -> Iterator[None]:
+    # The oldest storage that DuckDB 2 can write, so that clients from 1.0 on can read it.
+    engine.connection.execute(f"ATTACH {_literal(path)} AS analytics (STORAGE_VERSION 'v1.0.0')")
+    try:
+        yield
+    finally:
+        engine.connection.execute("DETACH analytics")
 
 
 def _create(engine: Engine, statistic: Statistic) -> None:

@@ -79,6 +79,7 @@ SELECT
     sum(CASE WHEN m.decision = 'duplicate' THEN 1 ELSE 0 END) AS skipped_duplicate,
     sum(CASE WHEN m.decision = 'superseded' THEN 1 ELSE 0 END) AS skipped_superseded,
     sum(CASE WHEN m.decision = 'holdout' THEN 1 ELSE 0 END) AS skipped_holdout,
+    sum(CASE WHEN m.decision = 'merged' THEN 1 ELSE 0 END) AS skipped_merged,
     sum(CASE WHEN m.decision = 'guarded' THEN 1 ELSE 0 END) AS skipped_guarded,
     sum(CASE WHEN m.decision = 'capped' THEN 1 ELSE 0 END) AS skipped_capped,
     sum(CASE WHEN m.decision = 'limited' THEN 1 ELSE 0 END) AS skipped_limited,

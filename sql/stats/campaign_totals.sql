@@ -17,6 +17,7 @@ SELECT
     sum(skipped_duplicate) AS skipped_duplicate,
     sum(skipped_superseded) AS skipped_superseded,
     sum(skipped_holdout) AS skipped_holdout,
+    sum(skipped_merged) AS skipped_merged,
     sum(skipped_guarded) AS skipped_guarded,
     sum(skipped_capped) AS skipped_capped,
     sum(skipped_limited) AS skipped_limited,
