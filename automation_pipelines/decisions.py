@@ -5,7 +5,7 @@ A row is appended when it is a moment's first or its open reason changed; the ne
 other half of the record: it holds what was settled, and restores rows that a crash lost here.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -90,6 +90,10 @@ class LedgerRecord:
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
         return plans.recently_planned(self.database, step_ids, since)
+
+    def past_sends(self, numbers: Mapping[tuple[str, str], int]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return plans.past_sends(self.database, numbers)
 
     def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""

@@ -4,7 +4,7 @@ Each tick of the range is planned in turn over what the ticks before it would ha
 preview on frozen data equals what is then sent, row by row, reasons included. Nothing is written.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -45,6 +45,10 @@ class Simulated:
         ours = pl.col("campaign_id").is_in(list(campaign_ids)) & pl.col("variant").is_not_null() & planned
         imagined = [plan.rows.filter(ours).select(*whom, "variant") for plan in self.plans]
         return pl.concat([self.real.variants(campaign_ids), *imagined]).unique(whom, keep="first")
+
+    def past_sends(self, numbers: Mapping[tuple[str, str], int]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return self.real.past_sends(numbers)
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""

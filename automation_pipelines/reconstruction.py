@@ -4,15 +4,14 @@ Rows are marked `reconstructed` and filed apart from the record. Nothing is writ
 what it settled is ignored: the look shows the day as if it were lived again.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from automation_pipelines.decisions import LedgerRecord
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import plans, suppressions
-from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.planning import Clock
 from automation_pipelines.planning.gates import NoPast, Past
@@ -25,33 +24,24 @@ _COARSE = timedelta(hours=6)
 """A look steps through its days in ticks as long as this, unless something would go stale meanwhile."""
 
 
-@dataclass(frozen=True)
-class _Unlived:
-    """`planning.Record` of an installation that has not sent anything yet. Writes nothing."""
+class _Unlived(LedgerRecord):
+    """The record as it would be had nothing been decided yet; people's orders and opt-outs stay."""
 
-    database: Database
-
-    def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
-        return plans.known_identities(self.database, pairs)
-
-    def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG002
-        """See `planning.Record`."""
-        return pl.DataFrame(schema=dict.fromkeys(KEY, pl.Int64))
+        return super().settled(candidates.clear())
 
     def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""
-        whom = dict.fromkeys(("campaign_id", "tenant_id", "subject_id"), pl.Int64)
-        return pl.DataFrame(schema={**whom, "variant": pl.String})
+        return super().variants([])
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""
-        ids = dict.fromkeys(("step_id", "tenant_id", "subject_id"), pl.Int64)
-        return pl.DataFrame(schema={**ids, "due_at": pl.Datetime("us", "UTC")})
+        return super().recently_planned([], since)
 
-    def suppressions(self, at: datetime) -> pl.DataFrame:
+    def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
-        return suppressions.active(self.database, at)
+        return super().predecessors(wanted.clear())
 
     def held(self, moments: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
@@ -61,11 +51,6 @@ class _Unlived:
     def past(self) -> Past:
         """See `planning.Record`."""
         return NoPast(self.database)
-
-    @property
-    def salt(self) -> str:
-        """See `planning.Record`."""
-        return self.database.salt
 
 
 def find_past_work(installation: Installation, first: date, last: date, *, now: datetime) -> Work:
@@ -88,7 +73,7 @@ def _tick(work: Work) -> timedelta:
 
 def decide_past(installation: Installation, frames: Frames, work: Work) -> pl.DataFrame:
     """The decisions on every moment due in the days of `work`, tick by tick as it would have been lived."""
-    record = Simulated(_Unlived(installation.database))
+    record = Simulated(_Unlived(installation.database, installation.files, writes=False))
     record.plans.extend(imagine(installation, work, _ticks(work.clock), frames, record))
     rows = pl.concat([plan.rows for plan in record.plans]).unique(KEY, keep="last", maintain_order=True)
     return rows.filter(

@@ -26,6 +26,7 @@ def _edit(world: World, **changed: Any) -> list[tuple[Any, ...]]:
 
 
 def _started(world: World) -> None:
+    world.add("tenants", id=1)
     world.add("customers", id=1, created_at="2026-03-02T10:00")
     world.add("customers", id=2, created_at="2026-03-01T10:00", segment="vip")
     world.apply(WELCOME, start="2026-03-01T00:00")

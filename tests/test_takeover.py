@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from automation_pipelines.errors import SourceError
@@ -112,3 +113,32 @@ def test_a_lifted_suppression_ends_and_the_audit_knows(world: World) -> None:
     assert suppressions.lift(database, 1, "email", hashed, None, by="ada", at=NOW) == 1
     assert suppressions.active(database, NOW).is_empty()
     assert suppressions.lift(database, 1, "email", hashed, None, by="ada", at=NOW) == 0
+
+
+def test_what_another_tool_had_sent_is_not_sent_again(world: World, tmp_path: Path) -> None:
+    world.add("tenants", id=1)
+    for key, created in ((1, "2026-03-01T08:00"), (2, "2026-03-01T08:00"), (3, "2026-03-01T08:30")):
+        world.add("customers", id=key, created_at=created)
+    greeting = {"id": "birthday", "title": "B", "audience": "birthdays"}
+    world.apply(WELCOME, start="2026-03-01T00:00")
+    world.apply(
+        {**greeting, "steps": [{"id": "wish", "channel": "email", "template": "t"}]}, start="2026-02-20T00:00"
+    )
+    world.add("customers", id=4, birthday="1990-03-01", created_at="2020-01-01T00:00")
+    world.add("customers", id=5, birthday="1990-03-01", created_at="2020-01-01T00:00")
+    file = tmp_path / "sends.csv"
+    file.write_text(
+        "campaign,step,subject,at\n"
+        "welcome,hello,1,2026-02-28T23:00:00Z\n"
+        "birthday,wish,4,2026-02-28T20:00:00Z\n"  # this year's, last night
+        "birthday,wish,5,2025-03-01T09:00:00Z\n"  # last year's
+    )
+    assert _take(world, "sends", file, tenant="1").added == 3
+    world.tick_through("2026-03-01T08:30", "2026-03-01T09:30")
+    assert [(step, subject) for step, subject, *_ in world.sent()] == [
+        ("hello", 2),
+        ("hello", 3),
+        ("wish", 5),
+    ]
+    refused = world.decisions().filter(pl.col("reason") == "duplicate")
+    assert sorted(refused.select("step", "subject_id").unique().rows()) == [("hello", 1), ("wish", 4)]

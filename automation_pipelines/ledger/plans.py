@@ -3,13 +3,14 @@
 Nothing here decides; delivery's questions are in `jobs`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 import sqlalchemy as sa
 
+from automation_pipelines.ledger import tables
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import UtcDateTime, identities, job_payloads, jobs, tenants, ticks
 from automation_pipelines.model import Reason, State
@@ -152,6 +153,19 @@ def recently_planned(db: Database, step_ids: Collection[int], since: datetime) -
             j.due_at >= since, j.step_id.in_(sorted(step_ids)), j.state != State.SKIPPED
         )
     )
+
+
+def past_sends(db: Database, numbers: Mapping[tuple[str, str], int]) -> pl.DataFrame:
+    """(step_id, tenant_id, subject_id, sent_at) of what another tool had sent of these steps."""
+    p = tables.past_sends.c
+    campaigns = sorted({campaign for campaign, _ in numbers})
+    found = db.read(
+        sa.select(p.campaign, p.step, p.tenant_id, p.subject_id, p.sent_at).where(p.campaign.in_(campaigns))
+    )
+    steps = [(campaign, step, number) for (campaign, step), number in numbers.items() if step]
+    schema = {"campaign": pl.String, "step": pl.String, "step_id": pl.Int64}
+    named = pl.DataFrame(steps, schema=schema, orient="row")
+    return found.join(named, on=["campaign", "step"]).select("step_id", "tenant_id", "subject_id", "sent_at")
 
 
 def write_plan(

@@ -1,6 +1,6 @@
 """What planning asks about the past, as a protocol: the ledger answers, a preview lays its own over it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -20,6 +20,9 @@ class Record(Protocol):
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """`step_id, tenant_id, subject_id, due_at` of what was planned with due_at from `since` on."""
+
+    def past_sends(self, numbers: Mapping[tuple[str, str], int]) -> pl.DataFrame:
+        """`step_id, tenant_id, subject_id, sent_at` of what another tool had sent of these steps."""
 
     def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:
         """`campaign_id, tenant_id, subject_id, variant` of what these campaigns ever planned."""

@@ -63,6 +63,21 @@ WITH seen AS (
     LEFT JOIN reached AS r ON m.moment_id = r.moment_id
 ),
 
+-- What another tool had sent counts as this step where it went out no earlier than a day before it was due here.
+taken_over AS (
+    SELECT
+        h.moment_id,
+        max(p.sent_at) AS sent_before
+    FROM seen AS h
+    INNER JOIN past_sends AS p
+        ON
+            h.step_id = p.step_id
+            AND h.tenant_id = p.tenant_id
+            AND h.subject_id = p.subject_id
+            AND (h.occurrence = 0 OR p.sent_at >= plus_minutes(h.nominal_at, -1440))
+    GROUP BY h.moment_id
+),
+
 repeated AS (
     SELECT
         h.moment_id,
@@ -87,7 +102,7 @@ repeated AS (
 gated AS (
     SELECT
         h.*,
-        r.planned_before,
+        coalesce(r.planned_before, k.sent_before) AS planned_before,
         CASE
             WHEN h.judged_at > h.expires_at THEN 'stale'
             WHEN h.paused OR NOT h.tenant_active OR NOT h.valid OR h.stopped OR h.hand_paused THEN 'inactive'
@@ -95,10 +110,11 @@ gated AS (
             WHEN h.ended OR h.exit_holds OR NOT h.when_holds THEN 'condition'
             WHEN h.reach IN ('missing', 'unusable') THEN 'no_recipient'
             WHEN h.suppressed_by IS NOT NULL THEN 'suppressed'
-            WHEN r.planned_before IS NOT NULL THEN 'duplicate'
+            WHEN r.planned_before IS NOT NULL OR k.sent_before IS NOT NULL THEN 'duplicate'
         END AS refused
     FROM seen AS h
     LEFT JOIN repeated AS r ON h.moment_id = r.moment_id
+    LEFT JOIN taken_over AS k ON h.moment_id = k.moment_id
 ),
 
 -- Of several steps passed meanwhile the last one goes. What is not yet late by a whole tick always goes.
