@@ -32,6 +32,7 @@ _SKIPPED: dict[Reason, str] = {
     Reason.DUPLICATE: "the step was already planned for the subject recently.",
     Reason.SUPERSEDED: "a later step of the same subject was late as well and went instead.",
     Reason.HOLDOUT: "drawn into the control group that gets nothing.",
+    Reason.MERGED: "said in the message of another row of the same person.",
     Reason.GUARDED: "held until somebody approves an unusually large day.",
     Reason.CAPPED: "the recipient's daily limit was taken by something more important.",
     Reason.LIMITED: "the campaign's maximum of executions was reached.",
