@@ -6,22 +6,18 @@ for them `standing` looks at the CRM as it is now.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines import decisions
-from automation_pipelines.engine import open_engine
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs
+from automation_pipelines.membership import members
 from automation_pipelines.model import SETTLED, Reason
-from automation_pipelines.planning import Clock, Planned, Tenancy, asked_demands, keep_members
-from automation_pipelines.selection import Need, demands, select
-from automation_pipelines.tick import known, read_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +54,12 @@ class Standing:
 
 def standing(installation: Installation, *, subject: str, campaign: str, now: datetime) -> Standing:
     """Where a subject (the CRM's own key) stands with a campaign, whatever its steps and their time."""
-    found = installation.campaigns.show(campaign)
-    spec, clock = found.spec, Clock(now, None, installation.settings.tick)
-    need = Need(spec.audience, ((None, now + timedelta(days=366)),))
-    shown = ", ".join(f'a."{column.name}"' for column in need.entry.columns if not column.personal)
-    active = ActiveCampaign(spec, found.entry.version, "running", now, {})
-    asked = asked_demands([active], [need], clock, clock)
-    frames = known(installation, read_frames(installation, demands([need]) + asked))
-    with open_engine() as engine:
-        engine.add(**frames)
-        leap_day = installation.settings.leap_day
-        table, _ = select(engine, installation.sqlfiles, need, as_of=now, leap_day=leap_day)
-        tenancy = Tenancy(frames["tenants"], frames["settings"])
-        keep_members(Planned(engine, installation.sqlfiles, {(spec.id, ""): 1}, clock, tenancy), spec)
-        rows = engine.query(
-            f"SELECT b.row_id IS NOT NULL AS holds, {shown} FROM {table} AS a "
+    applied = installation.campaigns.show(campaign)
+    spec = applied.spec
+    with members(installation, spec, version=applied.entry.version, now=now) as found:
+        shown = ", ".join(f'a."{column.name}"' for column in found.need.entry.columns if not column.personal)
+        rows = found.engine.query(
+            f"SELECT b.row_id IS NOT NULL AS holds, {shown} FROM {found.table} AS a "
             "LEFT JOIN belonging AS b ON a.row_id = b.row_id WHERE a.subject_text = $subject",
             {"subject": subject},
         )

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from automation_pipelines.campaign import Step
+from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import CrmChannel
@@ -20,6 +20,7 @@ from automation_pipelines.cli.subjects import ORDERS, progress
 from automation_pipelines.cli.testing import test
 from automation_pipelines.difference import difference
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
+from automation_pipelines.membership import count_members
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -225,6 +226,32 @@ def _what(step: Step) -> tuple[str, str]:
 def export(front: Front, *, name: str) -> None:
     """Write the newest version as it was applied, comments and all."""
     click.echo(_store(front).export(name), nl=False)
+
+
+@campaign.command()
+@click.argument("file_or_campaign")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
+@click.pass_obj
+def count(front: Front, *, file_or_campaign: str, as_json: bool) -> None:
+    """Count who belongs now: a campaign file that need not be applied, or an applied campaign.
+
+    Nothing is planned: who of them gets a message, and when, is what `automation preview` says.
+    """
+    spec = _named(front, file_or_campaign)
+    counted = count_members(front.ready, spec, now=front.now)
+    if as_json:
+        click.echo(counted.write_ndjson(), nl=False)
+        return
+    Console().print(table_of(counted, f"{spec.id}: who is in audience {spec.audience}, and belongs"))
+    click.echo(f"{counted['belonging'].sum():,} of {counted['audience'].sum():,} belong")
+
+
+def _named(front: Front, file_or_campaign: str) -> Campaign:
+    path = Path(file_or_campaign)
+    if not path.is_file():
+        return front.ready.campaigns.show(file_or_campaign).spec
+    (draft,) = load([path], known_here(front.settings, front.sqlfiles))
+    return draft.spec
 
 
 @campaign.command()
