@@ -225,12 +225,8 @@ def test_a_tenant_that_moves_during_the_day_gets_todays_message_once(
 def test_text_keys_are_distinct_subjects_and_shown_as_they_are(tmp_path: Path, database_url: str) -> None:
     own = tmp_path / "sql" / "sources"
     own.mkdir(parents=True)
-    columns = (
-        "id, tenant_id, name, first_name, email, phone, locale, time_zone, country, segment, status, "
-        "birthday, lifetime_value, email_opt_out, created_at, last_activity_at, agent_id, updated_at"
-    )
     (own / "customers.sql").write_text(
-        f"-- One customer.\n-- text ids: id, tenant_id, agent_id\nSELECT {columns} FROM customers"
+        "-- One customer.\n-- text ids: id, tenant_id, agent_id, merged_into\nSELECT * FROM customers"
     )
     (own / "tenants.sql").write_text("-- One tenant.\n-- text ids: id\nSELECT * FROM tenants")
     (own / "users.sql").write_text(

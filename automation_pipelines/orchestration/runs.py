@@ -51,7 +51,7 @@ class Scope(BaseModel):
         """The work as it was found at the start of the run."""
         found = Work(self.clock, self.campaigns, (), tenants, settings)
         if self.refusal is None:
-            return replace(found, needs=tuple(needs(self.campaigns, self.clock, settings)))
+            return replace(found, needs=tuple(needs(self.campaigns, self.clock, found.tenancy)))
         return reconstruction.with_days(found, self.first_day, self.last_day, now=self.as_of)
 
 
