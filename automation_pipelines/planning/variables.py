@@ -127,7 +127,7 @@ def _base(audience: Audience) -> str:
         "company_name := r.company_name, "
         "email := CASE WHEN p.channel = 'email' THEN p.address ELSE trim(r.email) END, phone := r.phone, "
         "role := r.role, locale := r.locale, country := r.country, "
-        "time_zone := p.person_zone)"
+        "time_zone := p.person_zone), agent_id := p.agent_id"
     )
     return (
         f"SELECT p.moment_id, CAST(to_json(struct_pack({recipient}{columns})) AS VARCHAR) AS variables "
