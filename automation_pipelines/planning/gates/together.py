@@ -25,11 +25,15 @@ def one_message(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
 
 def digests(desk: Desk, rows: pl.DataFrame) -> pl.DataFrame:
     """Settle `merged` what the message of another moment of the same person says as well."""
-    return judge(rows, desk.ask("digest", passing(rows)))
+    declared = desk.engine.query("SELECT campaign_id FROM policies WHERE digest")["campaign_id"].to_list()
+    wanted = passing(rows, pl.col("campaign_id").is_in(declared))
+    return rows if wanted.is_empty() else judge(rows, desk.ask("digest", wanted))
 
 
 def follow_leaders(rows: pl.DataFrame) -> pl.DataFrame:
     """Hold with its leader what waits to be said in the leader's message."""
+    if rows["leader"].null_count() == len(rows):
+        return rows
     settled = [str(reason) for reason in SETTLED]
     leaders = rows.select(pl.col("moment_id").alias("leader"), pl.col("reason").alias("leading"))
     merged = pl.col("reason") == str(Reason.MERGED)
