@@ -9,17 +9,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.showing import show, whole
 from automation_pipelines.cli.subjects import ORDERS, progress
 from automation_pipelines.cli.testing import test
 from automation_pipelines.difference import difference
-from automation_pipelines.ledger.campaigns import CampaignStore, Details
+from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.membership import count_members
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
@@ -46,10 +47,6 @@ def campaign() -> None:
 
 def _store(front: Front) -> CampaignStore:
     return CampaignStore(front.database)
-
-
-def _when(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def _console() -> Console:
@@ -166,7 +163,7 @@ for _order in (*ORDERS, progress):
 campaign.add_command(test)
 for _answer in (approval.held, approval.approve, approval.reject):
     campaign.add_command(_answer)
-for _view in (history.runs, history.counts, history.ticks):
+for _view in (show, history.runs, history.counts, history.ticks):
     campaign.add_command(_view)
 
 
@@ -175,49 +172,11 @@ for _view in (history.runs, history.counts, history.ticks):
 def list_(front: Front) -> None:
     """List all campaigns but the deleted ones."""
     did = history.summaries(front)
-    table = Table("campaign", "title", "state", "version", "started", "last changed", "by", *history.SUMMARY)
+    table = Table(whole("campaign"), "state", "version", *history.SUMMARY)
     for entry in _store(front).list():
-        row = (entry.campaign, entry.title, entry.state, str(entry.version))
-        changed = (_when(entry.started_at), _when(entry.changed_at), entry.changed_by)
-        table.add_row(*row, *changed, *did.get(entry.campaign, history.NOTHING_YET))
+        row = (entry.campaign, entry.state, str(entry.version))
+        table.add_row(*row, *did.get(entry.campaign, history.NOTHING_YET))
     _console().print(table)
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@click.pass_obj
-def show(front: Front, *, name: str) -> None:
-    """Show one campaign: its steps, since when they count, and its versions."""
-    _print(_store(front).show(name), _console())
-    (did,) = history.summaries(front, [name]).values() or [history.NOTHING_YET]
-    words = ", ".join(f"{what}: {said or 'none'}" for what, said in zip(history.SUMMARY, did, strict=True))
-    _console().print(words)
-
-
-def _print(details: Details, console: Console) -> None:
-    spec, entry = details.spec, details.entry
-    console.print(f"{spec.id}: {spec.title} ({entry.state}, version {entry.version})", style="bold")
-    facts = (
-        f"audience {spec.audience}, purpose {spec.purpose}, zone {spec.zone}, priority {spec.policy.priority}"
-    )
-    console.print(facts)
-    steps = Table("step", "offset", "at", "what", "to", "counts from", title="Steps", title_justify="left")
-    for step in spec.steps:
-        at = f"{step.at:%H:%M}" if step.at else ""
-        since = _when(details.active_from.get(step.id))
-        steps.add_row(step.id, str(step.offset), at, *_what(step), since)
-    console.print(steps)
-    history = Table("version", "applied", "by", title="Versions", title_justify="left")
-    for change in details.history:
-        history.add_row(str(change.version), _when(change.applied_at), change.applied_by)
-    console.print(history)
-
-
-def _what(step: Step) -> tuple[str, str]:
-    if step.action is not None:
-        values = ", ".join(f"{name}={value}" for name, value in step.values.items())
-        return f"{step.action}({values})", "CRM"
-    return f"{step.channel}: {step.template}", ", ".join(step.recipient)
 
 
 @campaign.command()

@@ -1,0 +1,88 @@
+"""`automation campaign show`: one campaign as people read it, its steps, and its versions."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from automation_pipelines.campaign import Step
+from automation_pipelines.cli import history
+from automation_pipelines.cli.front import Front
+from automation_pipelines.ledger.campaigns import CampaignStore, Details
+
+
+def when(moment: datetime | None) -> str:
+    """A moment as tables show it."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def whole(name: str) -> Column:
+    """A column of names that somebody will type: never cut off."""
+    return Column(name, overflow="fold")
+
+
+@click.command()
+@click.argument("name", metavar="CAMPAIGN")
+@click.pass_obj
+def show(front: Front, *, name: str) -> None:
+    """Show one campaign: its steps, since when they count, and its versions."""
+    console = Console(soft_wrap=True, markup=False, highlight=False)  # a title may hold [brackets]
+    _print(CampaignStore(front.database).show(name), console)
+    (did,) = history.summaries(front, [name]).values() or [history.NOTHING_YET]
+    words = ", ".join(f"{what}: {said or 'none'}" for what, said in zip(history.SUMMARY, did, strict=True))
+    console.print(words)
+
+
+def _print(details: Details, console: Console) -> None:
+    spec, entry = details.spec, details.entry
+    console.print(f"{spec.id}: {spec.title} ({entry.state}, version {entry.version})", style="bold")
+    console.print(
+        f"audience {spec.audience}, purpose {spec.purpose}, zone {spec.zone}, priority {spec.policy.priority}"
+    )
+    console.print(f"last changed {when(entry.changed_at)} by {entry.changed_by}")
+    steps = Table(whole("step"), "when", "what", "to", "counts from", title="Steps", title_justify="left")
+    for step in spec.steps:
+        since = details.active_from.get(step.id)
+        steps.add_row(step.id, " ".join(_falls(step)), _what(step), _whom(step), when(since))
+    console.print(steps)
+    versions = Table("version", "applied", "by", title="Versions", title_justify="left")
+    for change in details.history:
+        versions.add_row(str(change.version), when(change.applied_at), change.applied_by)
+    console.print(versions)
+
+
+def _falls(step: Step) -> Iterator[str]:
+    """When the step is, in the words of its file."""
+    if step.day is not None and step.daily is not None:
+        yield f"day {step.day}" + (f" at {step.daily[1]:%H:%M}" if step.delay else "")
+    else:
+        yield str(step.offset)
+    if step.after is not None:
+        yield f"after {step.after}" + (", if it was sent" if step.requires else "")
+    if step.at is not None:
+        yield f"at {step.at if isinstance(step.at, str) else format(step.at, '%H:%M')}"
+
+
+def _what(step: Step) -> str:
+    match step.carries:
+        case "action":
+            values = ", ".join(f"{name}={value}" for name, value in step.values.items())
+            return f"{step.action}({values})"
+        case "call" if step.integration is not None:
+            return f"{step.integration.target}: {step.integration.action}"
+        case "call":
+            return f"webhook: {step.request.method} {step.request.url}" if step.request else "webhook"
+        case "nothing":
+            return "wait"
+        case "message":
+            ways = step.channels if isinstance(step.channels, str) else ", ".join(step.ways)
+            return f"{ways}: {step.template}"
+
+
+def _whom(step: Step) -> str:
+    if step.carries == "message":
+        roles = step.recipient if isinstance(step.recipient, str) else ", ".join(step.recipient)
+        return ", ".join(step.to) or roles
+    return "CRM" if step.carries == "action" else ""
