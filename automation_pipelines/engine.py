@@ -114,6 +114,11 @@ def open_engine() -> Iterator[Engine]:
         connection.close()
 
 
+def set_threads(count: int) -> None:
+    """Let all engines of this process share so many threads; default: one for each core."""
+    _database(os.getpid()).execute(f"SET threads = {count:d}")
+
+
 @cache
 def _database(pid: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001 - a fork must not use its parent's threads
     """The database of this process: its macros are made once, which takes longer than a small statement."""

@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import polars as pl
 
@@ -147,6 +148,7 @@ def _keep(engine: Engine, table: str, file: SqlFile, statement: str, as_of: date
         raise ConfigurationError(msg) from error
 
 
+@cache
 def empty(source: str) -> pl.DataFrame:
     """A frame of a source without rows, in its declared types."""
     columns = {column.name: FRAME_TYPES[column.type] for column in SOURCES[source].columns}

@@ -13,10 +13,16 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 
+from automation_pipelines.engine import set_threads
 from automation_pipelines.ledger.database import Database
 from tests.world import World
 
 MIGRATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def pytest_sessionstart() -> None:
+    """Tests run side by side already; more threads would only get in each other's way."""
+    set_threads(1)
 
 
 def _url(server: str, database: str) -> str:
