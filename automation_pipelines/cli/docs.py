@@ -8,6 +8,8 @@ import click
 
 from automation_pipelines.catalogue.actions import Parameter, actions
 from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.happenings import HAPPENINGS
+from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.cli.front import variable
 from automation_pipelines.dictionary import render
 from automation_pipelines.settings import Settings
@@ -38,14 +40,20 @@ def dictionary(output: Path | None) -> None:
 @docs.command()
 @click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def tables(page: Path) -> None:
-    """Write the tables of audiences, settings and actions in PAGE anew, below the comments that mark them."""
+    """Write the tables of audiences, settings and so on in PAGE anew, below the comments that mark them."""
     page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
     click.echo(f"written: {page}")
 
 
 def with_tables(text: str) -> str:
     """The text with its marked tables as they must be."""
-    tables = {"audiences": _audiences, "settings": _settings, "actions": _actions}
+    tables = {
+        "audiences": _audiences,
+        "settings": _settings,
+        "actions": _actions,
+        "events": _events,
+        "tenant-settings": _tenant_settings,
+    }
     for name, rows in tables.items():
         text = _replaced(text, name, rows())
     return text
@@ -81,10 +89,29 @@ def _parameter(one: Parameter) -> str:
     return f"`{one.name}` ({told})" if told else f"`{one.name}`"
 
 
+def _events() -> Iterator[str]:
+    yield "| event | counts | columns for `where` |"
+    yield "|---|---|---|"
+    for each in HAPPENINGS.values():
+        columns = ", ".join(f"`{column.name}`" for column in each.columns)
+        yield f"| `{each.name}` | {each.row} | {columns} |"
+
+
+def _tenant_settings() -> Iterator[str]:
+    yield "| setting | default | meaning | allowed | for all tenants |"
+    yield "|---|---|---|---|---|"
+    for each in TENANT_SETTINGS.values():
+        default = "" if each.default is None else f"`{each.default}`"
+        variable_of_all = f"`{each.environment}`" if each.environment else ""
+        yield f"| `{each.name}` | {default} | {each.doc} | {each.allowed} | {variable_of_all} |"
+
+
 def _settings() -> Iterator[str]:
     yield "| variable | default | meaning |"
     yield "|---|---|---|"
     for name, field in Settings.model_fields.items():
+        if name == "tenant_defaults":
+            continue  # variables of their own, told with the settings of tenants
         default = "" if field.default is None else f"`{field.default}`"
         meaning = (field.description or "").replace("<", "&lt;")
         yield f"| `{variable(name)}` | {default} | {meaning} |"
