@@ -8,6 +8,7 @@ from automation_pipelines.planning.candidates import Planned, keep_members
 from automation_pipelines.planning.chains import started_by_hand, tells_starts
 from automation_pipelines.planning.clock import MARGIN, Clock
 from automation_pipelines.planning.flow import order_tables
+from automation_pipelines.planning.named import ByName, named_need
 from automation_pipelines.planning.needs import needs
 from automation_pipelines.planning.plan import Plan, plan, profiles
 from automation_pipelines.planning.record import Record
@@ -17,6 +18,7 @@ from automation_pipelines.planning.whens import asked_demands
 
 __all__ = [
     "MARGIN",
+    "ByName",
     "Clock",
     "Plan",
     "Planned",
@@ -24,6 +26,7 @@ __all__ = [
     "Tenancy",
     "asked_demands",
     "keep_members",
+    "named_need",
     "needs",
     "order_tables",
     "plan",

@@ -17,6 +17,7 @@ from automation_pipelines.conditions.many import Rule, belonging
 from automation_pipelines.engine import FRAME_TYPES, Engine, shape
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.planning.clock import Clock
+from automation_pipelines.planning.named import ByName, named_aims
 from automation_pipelines.planning.needs import Aim, aims
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.steps import Numbers
@@ -39,6 +40,14 @@ class Planned:
     numbers: Numbers
     clock: Clock
     tenancy: Tenancy
+    by_name: ByName | None = None
+    """Only this, for nobody else."""
+
+    def aims(self, campaigns: Sequence[ActiveCampaign]) -> Iterable[Aim]:
+        """The places that could have a moment due."""
+        if self.by_name is not None:
+            return named_aims(campaigns, self.by_name, self.clock)
+        return aims(campaigns, self.clock, self.tenancy)
 
 
 def keep_everybody(made: Planned, campaigns: Sequence[ActiveCampaign], record: Record) -> pl.DataFrame:
@@ -48,14 +57,26 @@ def keep_everybody(made: Planned, campaigns: Sequence[ActiveCampaign], record: R
     """
     engine = made.engine
     by_audience: dict[str, list[Aim]] = {}
-    for aim in aims(campaigns, made.clock, made.tenancy):
+    for aim in made.aims(campaigns):
         by_audience.setdefault(aim.audience, []).append(aim)
     engine.add(**_experiments(made, campaigns, record))
     tables = [_keep_candidates(made, AUDIENCES[name], found) for name, found in sorted(by_audience.items())]
     union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
-    engine.keep("everybody", f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u")
+    everybody = f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u"
+    if made.by_name is None:
+        engine.keep("everybody", everybody)
+    else:
+        engine.keep("reachable", everybody)
+        _keep_named(made, made.by_name)
+        engine.drop("reachable")
     engine.drop(*tables)
     return _scope(made, campaigns)
+
+
+def _keep_named(made: Planned, by_name: ByName) -> None:
+    made.engine.add(asked_subjects=by_name.subjects.select("tenant_id", "subject_id").unique())
+    values = {"as_of": made.clock.as_of, "occurrence": by_name.occurrence}
+    made.engine.keep("everybody", made.files.find("planning", "asked").text, values)
 
 
 def _scope(made: Planned, campaigns: Sequence[ActiveCampaign]) -> pl.DataFrame:

@@ -30,17 +30,29 @@ _FLOWS = pl.Schema(
         "looks_ahead": pl.Boolean(),
     }
 )
+_FREE = (None, False, False, False, False, False)
 _FOLLOWS = pl.Schema({"place": pl.Int64(), "step_id": pl.Int64()})
 
 
 def keep_flow(
-    engine: Engine, campaigns: Sequence[ActiveCampaign], numbers: Numbers, record: Record, clock: Clock
+    engine: Engine,
+    campaigns: Sequence[ActiveCampaign],
+    numbers: Numbers,
+    record: Record,
+    clock: Clock,
+    *,
+    by_name: bool = False,
 ) -> None:
-    """Make known: flows, follows, predecessors, pauses, starts and orders. Table `everybody` is there."""
+    """Make known: flows, follows, predecessors, pauses, starts and orders. Table `everybody` is there.
+
+    What is asked for by name waits for no step and needs no start by hand.
+    """
     places = list(places_of(campaigns))
+    flows = [(place.number, *_FREE) if by_name else _flow_row(place) for place in places]
+    follows = [] if by_name else _follows(places, numbers)
     engine.add(
-        flows=pl.DataFrame([_flow_row(place) for place in places], schema=_FLOWS, orient="row"),
-        follows=pl.DataFrame(_follows(places, numbers), schema=_FOLLOWS, orient="row"),
+        flows=pl.DataFrame(flows, schema=_FLOWS, orient="row"),
+        follows=pl.DataFrame(follows, schema=_FOLLOWS, orient="row"),
     )
     wanted = engine.query(
         "SELECT DISTINCT c.occurrence, f.step_id FROM everybody AS c "

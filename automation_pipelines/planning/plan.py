@@ -17,12 +17,13 @@ from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.messages.context import SETTINGS
-from automation_pipelines.model import SETTLED, Purpose
+from automation_pipelines.model import SETTLED, Purpose, Reason
 from automation_pipelines.planning.candidates import Planned, keep_everybody, scope_frame
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.flow import keep_flow
 from automation_pipelines.planning.gates import HELD, Desk, across, assigns, gate_inputs
 from automation_pipelines.planning.gates import silent as silent_among
+from automation_pipelines.planning.named import ByName
 from automation_pipelines.planning.needs import due_campaigns
 from automation_pipelines.planning.people import keep_people
 from automation_pipelines.planning.record import Record
@@ -36,6 +37,9 @@ from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
 _DAY = timedelta(days=1)
+
+_SOUGHT = "SELECT DISTINCT occurrence, campaign_id FROM everybody"
+_SOUGHT_BY_NAME = f"SELECT DISTINCT {', '.join(KEY[:-1])} FROM everybody"
 
 SLICE = 200_000
 """How many candidates are decided at once: enough for the engine to be quick, few enough to fit."""
@@ -85,8 +89,10 @@ def plan(
     campaigns: Sequence[ActiveCampaign],
     record: Record,
     clock: Clock,
+    *,
+    by_name: ByName | None = None,
 ) -> Plan:
-    """Decide every moment in the window.
+    """Decide every moment in the window; `by_name`: what is asked for now instead.
 
     `engine` holds the frames `tenants, users, customers` and, for each needed audience, its table
     `audience_<name>` (see `selection.select`).
@@ -94,34 +100,42 @@ def plan(
     known = engine.names()
     selected = [a for a in campaigns if audience_table(a.spec.audience) in known]
     tenancy = Tenancy(engine.query("SELECT * FROM tenants"), engine.query("SELECT * FROM settings"))
-    present = due_campaigns(selected, clock, tenancy)
+    present = selected if by_name else due_campaigns(selected, clock, tenancy)
     if not present:
         return Plan(clock, pl.DataFrame(schema=DECISIONS), scope_frame([]))
     numbers = record.identify(
         (active.spec.id, step) for active in present for step in ("", *(s.id for s in active.spec.parts))
     )
     engine.add(**small_tables(present, numbers, clock, tenancy.settings))
-    scope = keep_everybody(Planned(engine, files, numbers, clock, tenancy), present, record)
+    scope = keep_everybody(Planned(engine, files, numbers, clock, tenancy, by_name), present, record)
     keep_people(engine, places_of(present))
-    keep_flow(engine, present, numbers, record, clock)
+    keep_flow(engine, present, numbers, record, clock, by_name=by_name is not None)
     engine.add(
-        settled=record.settled(engine.query("SELECT DISTINCT occurrence, campaign_id FROM everybody")),
+        settled=record.settled(engine.query(_SOUGHT if by_name is None else _SOUGHT_BY_NAME)),
         suppressions=record.suppressions(clock.as_of),
         past_sends=record.past_sends(numbers),
         offsets=_offsets(engine, clock),
         assigns=assigns(places_of(present)),
         **gate_inputs(present, numbers, tenancy.settings, record.past, clock),
     )
-    planner = _Planner(engine, files, present, record, clock)
+    planner = _Planner(engine, files, present, record, clock, "due" if by_name is None else "requested")
     slices = -(-engine.count("everybody") // SLICE)
     rows = pl.concat(planner.decide_slice(place, slices) for place in range(slices or 1))
     # Each slice numbers its own; from here on they are one.
     rows = rows.with_columns(moment_id=pl.int_range(pl.len(), dtype=pl.Int64))
-    desk = Desk(engine, files, record.past, clock)
-    gated = across(desk, rows)
-    silent = _silent(desk, scope, numbers)
+    desk = Desk(engine, files, record.past, clock, by_name=by_name is not None)
+    gated = across(desk, rows if by_name is None else _let_in(rows))
+    silent = () if by_name else _silent(desk, scope, numbers)
     made = typed(with_variables(engine, files, present, gated.rows))
     return Plan(clock, made, scope, gated.held, gated.codes, silent)
+
+
+def _let_in(rows: pl.DataFrame) -> pl.DataFrame:
+    """Who is asked for by name is held out of nothing."""
+    held_out = pl.col("reason") == str(Reason.HOLDOUT)
+    return rows.with_columns(
+        pl.when(held_out).then(pl.lit(str(Reason.PLANNED))).otherwise("reason").alias("reason")
+    )
 
 
 def _silent(desk: Desk, scope: pl.DataFrame, numbers: Numbers) -> tuple[str, ...]:
@@ -157,6 +171,8 @@ class _Planner:
     campaigns: Sequence[ActiveCampaign]
     record: Record
     clock: Clock
+    falling_due: str
+    """The statement that says when moments fall due."""
 
     def decide_slice(self, place: int, slices: int) -> pl.DataFrame:
         """Decide for one of so many slices of the subjects: every gate looks at one subject at a time."""
@@ -188,7 +204,8 @@ class _Planner:
         days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM addressed WHERE {day} IS NOT NULL"
         wanted = self.engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
         self.engine.add(local_times=calendar.local_times(wanted), slots=self._slots())
-        self._keep("due")
+        times = {"as_of": self.clock.as_of} if self.falling_due == "requested" else {}
+        self.engine.keep("due", self.files.find("planning", self.falling_due).text, times)
         self.engine.drop("addressed")
 
     def _slots(self) -> pl.DataFrame:

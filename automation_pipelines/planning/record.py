@@ -16,7 +16,10 @@ class Record(Protocol):
         """Integers of (campaign, step); step '' is the campaign."""
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """`KEY` columns of the settled keys; at least those of `candidates` (`occurrence, campaign_id`)."""
+        """`KEY` columns of the settled keys; at least those of `candidates` (`occurrence, campaign_id`).
+
+        Of what is asked for by name `candidates` has all of `KEY` but the recipient.
+        """
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """`step_id, tenant_id, subject_id, due_at` of what was planned with due_at from `since` on."""

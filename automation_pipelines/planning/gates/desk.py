@@ -46,6 +46,8 @@ class Desk:
     files: SqlFiles
     past: Past
     clock: Clock
+    by_name: bool = False
+    """Somebody asked for these moments, one by one."""
 
     def ask(
         self,
