@@ -470,6 +470,10 @@ SEASON: dict[int, tuple[str, str]] = {
     P.PAYMENT_OVERDUE: (KIRITIMATI, "planned"),
     P.DOCUMENT_UPLOADED: (PARIS, "planned"),
     P.STAGE_WON: (LONDON, "capped"),  # it is their birthday
+    P.QUOTE_SOON_ACCEPTED: (WARSAW, "planned"),  # a lead until that morning
+    P.WALLET_SILENT: (KATHMANDU, "planned"),
+    P.WALLET_USED: (AUCKLAND, "planned"),  # lives there
+    P.WALLET_REMOVED: (KATHMANDU, "planned"),
     P.OPTED_OUT_OF_PROMOTIONS: (CHATHAM, GONE),
 }
 

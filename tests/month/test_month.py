@@ -94,7 +94,6 @@ class TestEverybodyGetsWhatIsTheirs:
             probe: sorted(lists.filter(pl.col("who") == int(probe))["due_at"].to_list()) for probe in MONDAYS
         }
         assert found == MONDAYS
-        assert set(lists["outcome"]) <= {"planned", "merged"}
         # One list for each success manager and Monday.
         letters = lists.filter(outcome="planned")
         assert letters.select("recipient_id", pl.col("due_at").dt.date()).is_duplicated().sum() == 0
@@ -284,15 +283,21 @@ class TestDoingItAgain:
         lived = month.life.decisions().filter(pl.col("as_of") <= until)
         regular = _reasons(lived.filter(pl.col("due_at") <= until))
         late = _reasons(gaps.decisions().filter(pl.col("due_at") <= until))
-        differing = {key for key in regular.keys() & late.keys() if regular[key] != late[key]}
-        excused = {"stale", "superseded"}
-        assert {(key, regular[key], late[key]) for key in differing if late[key] not in excused} == set()
+        both = regular.keys() & late.keys()
+        otherwise = {key for key in both if regular[key][1] != late[key][1]}
+        assert {late[key][1] for key in otherwise} == {"stale", "superseded"}
+        # What follows a message does not follow one that came too late; and quotes that ran out in a gap
+        # are still open when it ends: nobody was there to mark them.
+        assert {regular[key][0] for key in regular.keys() - both} <= {"message-follow-up"}
+        assert {late[key][0] for key in late.keys() - both} <= {"quote-follow-up"}
+        assert len(both) > 500
         gaps.installation.database.close()
 
 
-def _reasons(decisions: pl.DataFrame) -> dict[tuple[Any, ...], str]:
-    settled = decisions.filter(pl.col("reason").is_in(_SETTLED))
-    return {tuple(row[:-1]): row[-1] for row in settled.select(*KEY, "reason").iter_rows()}
+def _reasons(decisions: pl.DataFrame) -> dict[tuple[Any, ...], tuple[str, str]]:
+    """Of every key that is settled the campaign and the reason."""
+    settled = decisions.filter(pl.col("reason").is_in(_SETTLED)).select(*KEY, "campaign", "reason")
+    return {row[:-2]: (row[-2], row[-1]) for row in settled.iter_rows()}
 
 
 class TestLookingAhead:
