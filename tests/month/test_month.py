@@ -88,12 +88,14 @@ class TestEverybodyGetsWhatIsTheirs:
             assert ten <= found[int(who)]["due_at"] < ten + timedelta(hours=2), who
         assert theirs["due_at"].n_unique() > 20  # spread: not all at the same minute
 
-    def test_each_monday_a_list_of_those_below_60(self, decided: pl.DataFrame) -> None:
+    def test_each_monday_a_list_of_those_below_60(self, month: Month, decided: pl.DataFrame) -> None:
         lists = decided.filter(pl.col("campaign") == "weekly-health-review")
         found = {
             probe: sorted(lists.filter(pl.col("who") == int(probe))["due_at"].to_list()) for probe in MONDAYS
         }
         assert found == MONDAYS
+        recorded = month.life.decisions().filter(campaign="weekly-health-review", reason="planned")
+        assert recorded.filter(pl.col("as_of") > pl.col("due_at") + timedelta(hours=12)).is_empty()
         # One list for each success manager and Monday.
         letters = lists.filter(outcome="planned")
         assert letters.select("recipient_id", pl.col("due_at").dt.date()).is_duplicated().sum() == 0
