@@ -21,6 +21,7 @@ from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.demo.advance import advance
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.errors import ConfigurationError, RefusedError
+from automation_pipelines.ledger import coupons
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.settings import Settings
 from automation_pipelines.validation import load
@@ -29,6 +30,8 @@ STARTED_BEFORE = timedelta(days=2)
 """Campaigns count from then, so that yesterday's moments exist."""
 
 _PROMOTION = "promotion.yaml"
+_CODES = 500
+"""Codes to give away: for each tenant's happiest customers of some weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def demo(front: Front, *, customers: int, as_of: datetime | None, force: bool) -
     front.installation.initialise(front.now)
     console = Console()
     _crm(settings, moment, customers, console, force=force)
+    coupons.add(front.database, "friends", (f"FRIEND-{number:04}" for number in range(1, _CODES + 1)))
     _campaigns(front, moment - STARTED_BEFORE, console, _promotion(settings, moment.date(), force=force))
 
 
