@@ -18,6 +18,8 @@ import sqlalchemy as sa
 
 from automation_pipelines.campaign import MESSAGE_CHANNELS
 from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.sources import SOURCES
+from automation_pipelines.catalogue.types import Keeper
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.errors import SourceError
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -115,7 +117,8 @@ def _known(campaigns: CampaignStore, sqlfiles: SqlFiles) -> dict[str, pl.DataFra
     for entry in campaigns.list():
         spec = campaigns.show(entry.campaign).spec
         subject = AUDIENCES[spec.audience].subject
-        texts = "id" in sqlfiles.find("sources", subject).directive("text ids")
+        own = SOURCES[subject].origin is Keeper.LEDGER  # its keys are ours, and no file maps it
+        texts = not own and "id" in sqlfiles.find("sources", subject).directive("text ids")
         steps += [(spec.id, part.id, texts) for part in spec.parts]
     schema = {"campaign": pl.String, "step": pl.String, "texts": pl.Boolean}
     return {

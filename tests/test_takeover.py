@@ -142,3 +142,11 @@ def test_what_another_tool_had_sent_is_not_sent_again(world: World, tmp_path: Pa
     ]
     refused = world.decisions().filter(pl.col("reason") == "duplicate")
     assert sorted(refused.select("step", "subject_id").unique().rows()) == [("hello", 1), ("wish", 4)]
+
+
+def test_a_campaign_about_what_was_sent_is_no_obstacle(world: World, tmp_path: Path) -> None:
+    steps = [{"id": "call", "offset": "2 days", "channel": "email", "template": "hello"}]
+    world.apply({"id": "after-that", "title": "After that", "audience": "messages_sent", "steps": steps})
+    file = tmp_path / "list.csv"
+    file.write_text("address\nkim@mail.example.com\n")
+    assert _take(world, "suppressions", file, tenant="1") == Taken(1, 1)
