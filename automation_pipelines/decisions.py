@@ -53,6 +53,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("as_of", Type.INSTANT, "The logical time of that run."),
 )
 
+_RECORD = ["live", "manual"]
 _OPEN = [str(reason) for reason in Reason if reason not in SETTLED]
 
 
@@ -62,15 +63,14 @@ class LedgerRecord:
 
     database: Database
     files: FileStore
-    mode: str = "live"
     writes: bool = True
-    """False for a look: campaigns that never ticked get no number of their own."""
+    """False for a look or a test: campaigns that never ticked get no number of their own."""
 
     def identify(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """See `planning.Record`."""
         if not self.writes:
             return plans.known_identities(self.database, pairs)
-        return plans.identify(self.database, pairs, "test" if self.mode == "test" else "live")
+        return plans.identify(self.database, pairs, "live")
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
@@ -121,7 +121,7 @@ class LedgerRecord:
             return wanted.clear().with_columns(pl.lit(None, pl.String).alias("reason"))
         open_rows = (
             _scan(paths)
-            .filter(pl.col("reason").is_in(_OPEN), pl.col("mode") == self.mode)
+            .filter(pl.col("reason").is_in(_OPEN), pl.col("mode").is_in(_RECORD))
             .select(*KEY, "reason", "as_of")
             .collect()
         )

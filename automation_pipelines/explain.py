@@ -120,13 +120,13 @@ def _gates(decision: dict[str, Any]) -> Iterator[Gate]:
         return
     decided = decision["reason"]
     open_ = True
-    for reason, saw in _seen(decision):
+    for reason, saw in seen_by(decision):
         stopped = open_ and reason == decided
         yield Gate(reason, None if not open_ else not stopped, saw)
         open_ = open_ and not stopped
 
 
-def _seen(decision: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def seen_by(decision: dict[str, Any]) -> Iterator[tuple[Reason, str]]:
     """The gates this version asks, in their order, with what each saw."""
     judged, expires = _when(decision["judged_at"]), _when(decision["expires_at"])
     yield Reason.STALE, f"judged at {judged}, expires {expires or 'never'}"

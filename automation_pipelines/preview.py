@@ -121,7 +121,7 @@ def preview(
     if until <= since:
         msg = f"the preview ends at {until.isoformat()}, not after its start {since.isoformat()}: swap them"
         raise RefusedError(msg)
-    started = [_started(installation, name, since) for name in drafts]
+    started = [as_started(installation, name, since) for name in drafts]
     return look(installation, find_work(installation, since, started), until)
 
 
@@ -140,7 +140,8 @@ def look(installation: Installation, first: Work, until: datetime) -> pl.DataFra
     )
 
 
-def _started(installation: Installation, campaign: str, at: datetime) -> ActiveCampaign:
+def as_started(installation: Installation, campaign: str, at: datetime) -> ActiveCampaign:
+    """A campaign, a draft perhaps, as if it were started then."""
     found = installation.campaigns.show(campaign)
     active_from = {step.id: at for step in found.spec.steps}
     return ActiveCampaign(found.spec, found.entry.version, "running", at, active_from)

@@ -3,9 +3,9 @@
 Correctness rests on the ledger alone: doing a tick twice, late or in two processes adds nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from automation_pipelines.extraction import Demand, Keys, Selection, collect, tr
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import coupons, guards, plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import require_utc
 from automation_pipelines.planning import (
     Clock,
@@ -33,6 +34,8 @@ from automation_pipelines.planning import (
 from automation_pipelines.selection import Need, demands, empty, select, whole
 
 Frames = dict[str, pl.DataFrame]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class TickResult:
     planned: int
     settled: int
     decisions: int
+    tick_id: int
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -161,9 +165,27 @@ def decide(
     return plan(engine, installation.sqlfiles, campaigns, record, clock)
 
 
-def commit(installation: Installation, made: Plan, tenancy: Tenancy, *, run_id: str, mode: str) -> TickResult:
-    """Write a plan: the ledger first, in one transaction with the cursor, then the decision files."""
+Also = Callable[[sa.Connection], None]
+"""What else is written in the transaction of a plan."""
+
+
+def commit(
+    installation: Installation,
+    made: Plan,
+    tenancy: Tenancy,
+    *,
+    run_id: str,
+    mode: str,
+    now: datetime | None = None,
+    also: Also | None = None,
+) -> TickResult:
+    """Write a plan: the ledger first, in one transaction with the cursor, then the decision files.
+
+    `now` is when, where that is not the time it speaks for. Only a live tick settles what is not sent.
+    """
     clock = made.clock
+    if mode == "test":
+        made = as_test(installation, made, now or clock.as_of)
     tick = plans.Tick(
         run_id=run_id,
         mode=mode,
@@ -174,19 +196,52 @@ def commit(installation: Installation, made: Plan, tenancy: Tenancy, *, run_id: 
     )
     database = installation.database
 
-    def also(connection: sa.Connection, tick_id: int) -> None:
+    def beside(connection: sa.Connection, tick_id: int) -> None:
+        if also is not None:
+            also(connection)
         if mode != "test":  # a test holds no day and gives no code away
             guards.hold(database, connection, made.held.drop("answer"), clock.as_of)
             coupons.give(database, connection, made.codes, tick_id, clock.as_of)
 
-    written = plans.write_plan(database, tick, made.settled, profiles(tenancy), also=also)
+    rows = made.settled if mode == "live" else made.said
+    written = plans.write_plan(database, tick, rows, profiles(tenancy), now=now, also=beside)
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
     plans.mark_published(database, written.tick_id)
-    return TickResult(run_id, made, written.planned, written.settled, appended)
+    return TickResult(run_id, made, written.planned, written.settled, appended, written.tick_id)
 
 
-def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: str = "live") -> TickResult:
+def as_test(installation: Installation, made: Plan, now: datetime) -> Plan:
+    """The same decisions under keys of their own, which no other run has and nothing real ever takes."""
+    pairs = [(campaign, step) for campaign, step in made.rows.select("campaign", "step").unique().iter_rows()]
+    asked = [*pairs, *((campaign, "") for campaign, _ in pairs)]
+    numbers = plans.identify(installation.database, asked, "test")
+    own = pl.DataFrame(
+        [(campaign, step, numbers[campaign, ""], numbers[campaign, step]) for campaign, step in pairs],
+        schema=dict.fromkeys(("campaign", "step"), pl.String) | dict.fromkeys(KEY[2:4], pl.Int64),
+        orient="row",
+    )
+    run_key = (now - _EPOCH) // timedelta(microseconds=1)
+    rows = (
+        made.rows.drop(KEY[2:4])
+        .join(own, on=["campaign", "step"], maintain_order="left")
+        .with_columns(pl.col("occurrence").rank("dense").cast(pl.Int64) + run_key)
+        .select(made.rows.columns)
+    )
+    return replace(made, rows=rows)
+
+
+def run_tick(
+    installation: Installation,
+    *,
+    as_of: datetime,
+    run_id: str,
+    mode: str = "live",
+    now: datetime | None = None,
+) -> TickResult:
     """Plan everything that is due, under the planner lock. `LockedError` if another planner is at work.
+
+    With mode `test` it decides as the real one would, and what it plans are jobs of a test; `now` is
+    when, where `as_of` is some other time.
 
     The CRM is read before the lock is taken; what is settled is read under it, so two ticks at once
     are as one after the other.
@@ -198,16 +253,22 @@ def run_tick(installation: Installation, *, as_of: datetime, run_id: str, mode: 
     with open_engine() as engine:
         select_audiences(installation, engine, frames, work)
         frames.clear()
-        return plan_and_commit(installation, engine, work, run_id=run_id, mode=mode)
+        return plan_and_commit(installation, engine, work, run_id=run_id, mode=mode, now=now)
 
 
 def plan_and_commit(
-    installation: Installation, engine: Engine, work: Work, *, run_id: str, mode: str = "live"
+    installation: Installation,
+    engine: Engine,
+    work: Work,
+    *,
+    run_id: str,
+    mode: str = "live",
+    now: datetime | None = None,
 ) -> TickResult:
     """The part of a tick that must be alone: decide over the audiences in `engine`, and write."""
     with installation.database.planner_lock():
         decisions.restore(installation.database, installation.files)
-        record = decisions.LedgerRecord(installation.database, installation.files, mode)
+        record = decisions.LedgerRecord(installation.database, installation.files, writes=mode != "test")
         made = decide(installation, engine, work.campaigns, work.clock, record)
         engine.clear()
-        return commit(installation, made, work.tenancy, run_id=run_id, mode=mode)
+        return commit(installation, made, work.tenancy, run_id=run_id, mode=mode, now=now)

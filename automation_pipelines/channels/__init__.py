@@ -12,6 +12,7 @@ from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
 from automation_pipelines.channels.outbox import Kind, OutboxChannel, WaitChannel
+from automation_pipelines.channels.proof import ProofChannel
 from automation_pipelines.model import Call, Command, Email, Handoff, Note, Outcome, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -58,24 +59,30 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     E-mail goes to the SMTP server, without one into the maildir of the embedded default. Write-backs
     need a CRM whose transactions we know how to mark; over any other, or files, there are none.
     """
-    email: Channel = (
-        EmailChannel(settings.smtp_url.get_secret_value(), connections=settings.smtp_connections)
-        if settings.smtp_url
-        else MaildirChannel(settings.outbox)
-    )
-    channels = {email.name: email, **_outbox(_FILED, settings.outbox)}
+    email = _email(settings)
+    channels: dict[str, Channel] = {email.name: email, **_outbox(_FILED, settings.outbox)}
     if settings.crm_backend in ("sqlite", "postgresql"):
         crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
         channels[crm.name] = crm
     return channels
 
 
-def build_test_channels(settings: Settings) -> dict[str, Channel]:
+def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dict[str, Channel]:
     """Assemble the channels of a test: nothing leaves, whatever is configured, everything can be read.
 
-    Each hand-off, e-mails and write-backs too, becomes a file under `<home>/test-outbox/<channel>`.
+    Each hand-off, e-mails and write-backs too, becomes a file under `<home>/test-outbox/<channel>`; with
+    `proofs_to` every e-mail goes to that address instead, and to no other.
     """
-    return _outbox({**_PROVIDED, **_FILED}, settings.home / "test-outbox")
+    channels = _outbox({**_PROVIDED, **_FILED}, settings.home / "test-outbox")
+    if proofs_to is not None:
+        channels["email"] = ProofChannel(proofs_to, _email(settings))
+    return channels
+
+
+def _email(settings: Settings) -> EmailChannel | MaildirChannel:
+    if settings.smtp_url is None:
+        return MaildirChannel(settings.outbox)
+    return EmailChannel(settings.smtp_url.get_secret_value(), connections=settings.smtp_connections)
 
 
 def _outbox(kinds: Mapping[str, Kind], root: Path) -> dict[str, Channel]:

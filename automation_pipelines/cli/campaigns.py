@@ -15,6 +15,7 @@ from automation_pipelines.channels import build_channels
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.manual import run
 from automation_pipelines.cli.pipeline import table_of
 from automation_pipelines.cli.showing import show, whole
 from automation_pipelines.cli.subjects import ORDERS, progress
@@ -161,6 +162,7 @@ for _command in (
 for _order in (*ORDERS, progress):
     campaign.add_command(_order)
 campaign.add_command(test)
+campaign.add_command(run)
 for _answer in (approval.held, approval.approve, approval.reject):
     campaign.add_command(_answer)
 for _view in (show, history.runs, history.counts, history.ticks):

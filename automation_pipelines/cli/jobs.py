@@ -50,6 +50,7 @@ def _filtered(command: Command) -> Command:
     @click.option("--reason", help="Only jobs skipped for this reason.")
     @click.option("--since", type=MOMENT, help="Only jobs due at or after this time.")
     @click.option("--until", type=MOMENT, help="Only jobs due before this time.")
+    @click.option("--test", "tests", is_flag=True, help="The jobs of tests instead of the real ones.")
     @wraps(command)
     def with_filter(
         *args: Any,  # noqa: ANN401 - the command's own options
@@ -60,6 +61,7 @@ def _filtered(command: Command) -> Command:
         reason: str | None,
         since: datetime | None,
         until: datetime | None,
+        tests: bool,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         wanted = JobFilter(
@@ -70,6 +72,7 @@ def _filtered(command: Command) -> Command:
             reason=reason,
             since=since,
             until=until,
+            tests=tests,
         )
         command(*args, wanted=wanted, **kwargs)
 
@@ -232,7 +235,7 @@ def _brief(found: pl.DataFrame) -> pl.DataFrame:
 
 def _order(front: Front, order: _Orders, wanted: JobFilter, *, everything: bool, yes: bool) -> None:
     """Count, ask, carry out: only the states the order is for."""
-    if wanted == JobFilter() and not everything:
+    if replace(wanted, tests=False) == JobFilter() and not everything:
         msg = "which jobs? give their numbers or a filter such as --campaign, or --all"
         raise RefusedError(msg)
     meant = replace(wanted, states=order.states)

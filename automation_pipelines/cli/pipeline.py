@@ -13,6 +13,7 @@ from rich.table import Table
 
 from automation_pipelines.channels import build_channels, build_test_channels
 from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.cli.proofs import deliver_and_tell
 from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation, Standing, standing
@@ -46,13 +47,25 @@ def init(front: Front) -> None:
 
 
 @click.command()
+@click.option("--test", "testing", is_flag=True, help="Everything happens and nothing leaves or counts.")
+@click.option("--as-of", type=MOMENT, help="With --test: speak for this time instead of now.")
+@click.option("--to", "proofs_to", metavar="ADDRESS", help="With --test: e-mails go here, as proofs.")
 @click.pass_obj
-def tick(front: Front) -> None:
+def tick(front: Front, *, testing: bool, as_of: datetime | None, proofs_to: str | None) -> None:
     """Plan everything that is due now, once, as the 30-minute schedule does."""
+    if not testing and (as_of or proofs_to):
+        msg = "--as-of and --to go with --test: a real tick speaks for now, and to the recipients"
+        raise RefusedError(msg)
     if not front.ready.campaigns.running():
         click.echo("no campaign is started: see `automation campaign list` and `automation campaign start`")
         return
-    done = run_tick(front.ready, as_of=front.now, run_id=str(uuid.uuid4()))
+    done = run_tick(
+        front.ready,
+        as_of=as_of or front.now,
+        run_id=str(uuid.uuid4()),
+        mode="test" if testing else "live",
+        now=front.now,
+    )
     click.echo(
         f"planned {done.planned}, settled {done.settled} otherwise, {done.decisions} decisions recorded"
     )
@@ -60,6 +73,8 @@ def tick(front: Front) -> None:
     click.echo(", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing was due")
     for notice in done.notices:
         click.secho(notice, bold=True)
+    if testing:
+        deliver_and_tell(front, done, proofs_to)
 
 
 @click.command()

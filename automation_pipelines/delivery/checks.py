@@ -66,6 +66,8 @@ def _objections(job: Job, spec: Campaign, present: Present) -> Iterator[Answer |
     if profile is None:
         yield Dead(f"nothing is known of tenant {job.tenant_id}: no tick has seen it")
         return
+    if job.mode == "test":  # it goes to nobody: now is as good as any time
+        return
     if job.expires_at is not None and present.at >= job.expires_at:
         yield Skipped("expired")
     if not profile.active:

@@ -64,14 +64,15 @@ def deliver(
     limit: int | None = None,
     stop: Callable[[], bool] = lambda: False,
     mode: Mode = "live",
+    tick_id: int | None = None,
 ) -> Delivered:
     """Deliver until nothing is due, `limit` jobs were claimed or `stop()`; several workers may.
 
     `owner` names this worker: no two alive at once may have the same. With mode `test` the jobs of tests
-    are delivered, and only those: give it the channels of a test.
+    are delivered, and only those (with `tick_id` those of one run): give it the channels of a test.
     """
     composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), Branding.of(settings))
-    worker = _Worker(db, channels, settings, clock, owner, composer, campaigns, mode)
+    worker = _Worker(db, channels, settings, clock, owner, composer, campaigns, mode, tick_id)
     counts = worker.rescue()
     left = limit
     while not stop() and (left is None or left > 0):
@@ -94,6 +95,7 @@ class _Worker:
     composer: Composer
     campaigns: CampaignStore
     mode: Mode
+    tick_id: int | None
 
     @property
     def lease(self) -> timedelta:
@@ -120,6 +122,7 @@ class _Worker:
             lease=self.lease,
             channels=self.channels.keys(),
             mode=self.mode,
+            tick_id=self.tick_id,
         )
 
     def process(self, batch: Sequence[Job], stop: Callable[[], bool]) -> Counter[str]:

@@ -11,7 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import events, job_payloads, jobs, suppressions
+from automation_pipelines.ledger.tables import events, identities, job_payloads, jobs, suppressions
 from automation_pipelines.model import EventType, State
 
 TOLD: dict[str, pl.DataType] = {
@@ -81,9 +81,10 @@ def _suppressed(db: Database, staged: sa.TableClause) -> sa.Insert:
     rows = (
         sa.select(*key, sa.literal(""), sa.func.min(staged.c.told_at))
         .select_from(
-            staged.join(jobs, jobs.c.id == staged.c.job_id).join(
-                job_payloads, job_payloads.c.job_id == jobs.c.id
-            )
+            staged.join(jobs, jobs.c.id == staged.c.job_id)
+            .join(job_payloads, job_payloads.c.job_id == jobs.c.id)
+            # A test's message went to somebody else than the address in its job.
+            .join(identities, sa.and_(identities.c.id == jobs.c.step_id, identities.c.mode == "live"))
         )
         .where(staged.c.suppresses.is_not(None), job_payloads.c.address_hash.is_not(None))
         .group_by(*key)

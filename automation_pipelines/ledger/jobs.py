@@ -129,12 +129,16 @@ def claim(
     lease: timedelta,
     channels: Collection[str] | None = None,
     mode: Mode = "live",
+    tick_id: int | None = None,
 ) -> list[Job]:
     """Lease up to `limit` due jobs to `owner`: about the same number of each tenant, oldest first.
 
-    Jobs of paused campaigns and of the other mode stay where they are. Empty when nothing is due.
+    Jobs of paused campaigns and of the other mode stay where they are; with `tick_id`, those of other
+    planning runs too. Empty when nothing is due.
     """
     wanted = _claimable(now, channels, mode)
+    if tick_id is not None:
+        wanted.append(jobs.c.tick_id == tick_id)
     with db.begin() as connection:
         tenants = [row.tenant_id for row in connection.execute(_heads(wanted).limit(limit))]
         if not tenants:

@@ -40,6 +40,9 @@ class JobFilter:
     ids: tuple[int, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    tick_id: int | None = None
+    tests: bool = False
+    """The jobs of tests instead of the real ones. Those named in `ids` are meant whatever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def _conditions(db: Database, wanted: JobFilter) -> list[sa.ColumnElement[bool]]
             (j.tenant_id, wanted.tenant),
             (j.channel, wanted.channel),
             (j.reason, wanted.reason),
+            (j.tick_id, wanted.tick_id),
         )
         if value is not None
     ]
@@ -108,7 +112,9 @@ def _conditions(db: Database, wanted: JobFilter) -> list[sa.ColumnElement[bool]]
             identities.c.campaign == wanted.campaign, identities.c.step == ""
         )
         conditions.append(j.campaign_id.in_(own))
-    if wanted.ids:
+    if not wanted.ids:
+        conditions.append(_tests() if wanted.tests else sa.not_(_tests()))
+    else:
         asked = db.listed("ids", {"id": sa.BigInteger()}, [(number,) for number in wanted.ids])
         conditions.append(j.id.in_(sa.select(asked.c.id)))
     if wanted.since is not None:
@@ -116,6 +122,11 @@ def _conditions(db: Database, wanted: JobFilter) -> list[sa.ColumnElement[bool]]
     if wanted.until is not None:
         conditions.append(j.due_at < wanted.until)
     return conditions
+
+
+def _tests() -> sa.ColumnElement[bool]:
+    i = identities.c
+    return jobs.c.campaign_id.in_(sa.select(i.id).where(i.step == "", i.mode == "test"))
 
 
 def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State, int]:
@@ -129,7 +140,7 @@ def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State,
 def status(db: Database) -> pl.DataFrame:
     """Per channel and tenant: jobs waiting, delayed by a retry, in work and in each final state.
 
-    `oldest_waiting` is when the first of the waiting became available. Reads the whole record.
+    `oldest_waiting` is when the first of the waiting became available. Reads the whole record, without tests.
     """
     j = jobs.c
 
@@ -150,6 +161,7 @@ def status(db: Database) -> pl.DataFrame:
                 "oldest_waiting"
             ),
         )
+        .where(sa.not_(_tests()))
         .group_by(j.channel, j.tenant_id)
         .order_by(j.channel, j.tenant_id)
     )
@@ -268,4 +280,4 @@ def _order(
 
 def _told(wanted: JobFilter) -> dict[str, object]:
     given = ((name, getattr(wanted, name)) for name in JobFilter.__dataclass_fields__)
-    return {name: value for name, value in given if value not in (None, ())}
+    return {name: value for name, value in given if value not in (None, (), False)}

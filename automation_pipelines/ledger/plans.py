@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -114,7 +115,9 @@ def known_identities(db: Database, pairs: Iterable[tuple[str, str]]) -> dict[tup
 
 def _passing(campaign: str, step: str) -> int:
     digest = hashlib.sha256(f"{campaign}/{step}".encode()).digest()
-    return -1 - int.from_bytes(digest[:6])  # exact in every engine, and as a float
+    return -1 - (
+        int.from_bytes(digest[:4]) >> 1
+    )  # 31 bits: PostgreSQL compares it with the ledger's integers
 
 
 def _identities(connection: sa.Connection, mode: str) -> dict[tuple[str, str], int]:
@@ -131,6 +134,16 @@ def settled(db: Database, campaign_ids: Collection[int], lo: int, hi: int) -> pl
             jobs.c.occurrence.between(lo, hi), jobs.c.campaign_id.in_(sorted(campaign_ids))
         )
     )
+
+
+def taken(db: Database, sought: pl.DataFrame) -> pl.DataFrame:
+    """Key, state, reason, due_at and finished_at of the jobs with one of these keys, for any recipient."""
+    of_subject = KEY[:-1]
+    rows = sought.select(of_subject).unique().iter_rows()
+    wanted = db.listed("wanted", dict.fromkeys(of_subject, sa.BigInteger()), rows)
+    same = sa.and_(*(jobs.c[name] == wanted.c[name] for name in of_subject))
+    columns = (jobs.c[name] for name in (*KEY, "state", "reason", "due_at", "finished_at"))
+    return db.read(sa.select(*columns).select_from(wanted.join(jobs, same)))
 
 
 def predecessors(db: Database, step_ids: Collection[int], lo: int, hi: int) -> pl.DataFrame:
@@ -197,12 +210,15 @@ def write_plan(
         earlier = _written(connection, tick.run_id)
         if earlier is not None:
             return earlier
-        tick_id = _insert_tick(connection, tick, now or tick.as_of)
-        _upsert_tenants(db, connection, profiles, tick.as_of)
+        written_at = now or tick.as_of
+        tick_id = _insert_tick(connection, tick, written_at)
+        _upsert_tenants(db, connection, profiles, min(tick.as_of, written_at))
         planned = total = 0
         if not staged.is_empty():
             moments = db.ingest(connection, "plan_rows", staged)
-            total = _insert_jobs(db, connection, moments, tick_id, tick.as_of)
+            # What is tested is not waited for.
+            available_at = sa.literal(written_at, UtcDateTime()) if tick.mode == "test" else moments.c.due_at
+            total = _insert_jobs(db, connection, moments, tick_id, tick.as_of, available_at=available_at)
             planned = _insert_payloads(connection, moments, tick_id) if total else 0
         if also is not None:
             also(connection, tick_id)
@@ -248,7 +264,13 @@ def _insert_tick(connection: sa.Connection, tick: Tick, committed_at: datetime) 
 
 
 def _insert_jobs(
-    db: Database, connection: sa.Connection, moments: sa.TableClause, tick_id: int, as_of: datetime
+    db: Database,
+    connection: sa.Connection,
+    moments: sa.TableClause,
+    tick_id: int,
+    as_of: datetime,
+    *,
+    available_at: sa.ColumnElement[Any],
 ) -> int:
     m = moments.c
     planned = m.reason == Reason.PLANNED
@@ -257,7 +279,7 @@ def _insert_jobs(
         "state": sa.case((planned, State.PENDING), else_=State.SKIPPED),
         "reason": sa.case((~planned, m.reason)),
         "finished_at": sa.case((~planned, sa.literal(as_of, UtcDateTime()))),
-        "available_at": m.due_at,
+        "available_at": available_at,
         "attempts": sa.literal(0),
         "tick_id": sa.literal(tick_id),
     }

@@ -57,6 +57,7 @@ def ledger(installation: Installation, now: datetime) -> Metadata:
         sa.select(j.id, campaign.c.campaign, step.c.step, j.tenant_id, j.channel, j.state, j.reason, j.due_at)
         .join_from(jobs, campaign, campaign.c.id == j.campaign_id)
         .join(step, step.c.id == j.step_id)
+        .where(step.c.mode == "live")
         .order_by(j.id.desc())
         .limit(_SHOWN)
     )

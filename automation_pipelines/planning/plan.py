@@ -69,6 +69,11 @@ class Plan:
         return self.rows.filter(pl.col("reason").is_in([str(reason) for reason in SETTLED]))
 
     @property
+    def said(self) -> pl.DataFrame:
+        """The rows that are said to somebody, each in its own message or in another's."""
+        return self.rows.filter(pl.col("reason").is_in([str(Reason.PLANNED), str(Reason.MERGED)]))
+
+    @property
     def appended(self) -> pl.DataFrame:
         """The decisions that are new: the moment's first, or its open reason changed."""
         return self.rows.filter(
