@@ -1,6 +1,5 @@
 """Tests of campaigns: everything happens, nothing leaves or counts, and the real send still comes once."""
 
-from collections.abc import Iterator
 from datetime import date
 from email import message_from_bytes
 from email.message import Message
@@ -39,7 +38,7 @@ BIRTHDAY: dict[str, Any] = {
 
 
 @pytest.fixture
-def office(world: World) -> Iterator[World]:
+def office(world: World) -> World:
     world.add("tenants", id=1)
     for number in (1, 2, 3):
         world.add("customers", id=number, birthday="1990-03-10")

@@ -13,6 +13,7 @@ from automation_pipelines.orchestration import specs
 from automation_pipelines.orchestration.assets import planning_assets
 from automation_pipelines.orchestration.checks import checks
 from automation_pipelines.orchestration.jobs import JOBS
+from automation_pipelines.orchestration.manual import run_campaign
 from automation_pipelines.orchestration.outcomes import outcome_assets
 from automation_pipelines.orchestration.resources import Automation, Clock, Release, system_clock
 from automation_pipelines.orchestration.runs import first_day
@@ -40,7 +41,7 @@ def build_definitions(
             *outcome_assets(database, days),
         ],
         asset_checks=checks(),
-        jobs=JOBS,
+        jobs=[*JOBS, run_campaign],
         schedules=schedules(settings.tick_minutes),
         sensors=sensors(),
         resources={"automation": automation, "release": Release()},
