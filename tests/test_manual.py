@@ -1,6 +1,7 @@
 """A campaign for those somebody names, now."""
 
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from automation_pipelines.cli.main import automation
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import plans
 from automation_pipelines.manual import NOT_IN_AUDIENCE, UNKNOWN, ManualRun, Request, run
+from automation_pipelines.tick import read_frames
 from tests.flowing import go
 from tests.world import World, at
 
@@ -198,6 +200,57 @@ def test_a_broadcast_is_brought_forward(office: World) -> None:
     ask(office, MONDAY, "sale", subjects=("4",))
     office.tick("2026-03-10T08:30")
     assert [row[1] for row in office.sent() if row[3] == "2026-03-10T09:00"] == [1, 2, 3]
+
+
+def test_caps_count_what_was_sent_before_and_what_is_asked_for(office: World) -> None:
+    office.add("tenant_settings", id=1, name="caps", value="1 per day")
+    for name in ("birthday", "other"):
+        office.apply({**BIRTHDAY, "id": name}, start=LONG_AGO)
+    assert told(ask(office, MONDAY, subjects=("1",))) == [("1", "wish", "planned")]
+    assert told(ask(office, MONDAY, "other", subjects=("1",))) == [("1", "wish", "capped")]
+
+
+def test_no_more_of_the_crm_is_read_than_what_is_asked_for(
+    office: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        office.add("quotes", id=number, customer_id=number, sent_at="2026-03-09T00:00")
+    office.apply(QUOTES, start=LONG_AGO)
+    read: dict[str, list[int]] = {}
+
+    def watched(*asked: Any) -> dict[str, pl.DataFrame]:
+        frames = read_frames(*asked)
+        read.update({name: frame["id"].to_list() for name, frame in frames.items()})
+        return frames
+
+    monkeypatch.setattr(sys.modules["automation_pipelines.manual.run"], "read_frames", watched)
+    ask(office, MONDAY, "quotes", subjects=("2",))
+    assert (read["quotes"], read["customers"]) == ([2], [2])
+
+
+def test_text_keys_are_found_as_they_are(tmp_path: Path) -> None:
+    own = tmp_path / "sql" / "sources"
+    own.mkdir(parents=True)
+    ids = {
+        "customers": "id, tenant_id, agent_id, merged_into",
+        "tenants": "id",
+        "users": "id, tenant_id, manager_id",
+    }
+    for name, columns in ids.items():
+        (own / f"{name}.sql").write_text(f"-- One of {name}.\n-- text ids: {columns}\nSELECT * FROM {name}")
+    urls = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
+    world = World.create(tmp_path / "home", *urls, text_ids=True, sql_dir=own.parent)
+    world.add("tenants", id="T1")
+    world.add("tenants", id="T2")
+    for key, tenant in (("00001", "T1"), ("1", "T1"), ("x", "T2")):
+        world.add("customers", id=key, tenant_id=tenant, birthday="1990-03-10")
+    world.apply(BIRTHDAY, start=LONG_AGO)
+    assert told(ask(world, MONDAY, subjects=("00001", "x", "01"))) == [
+        ("00001", "wish", "planned"),
+        ("x", "wish", "planned"),
+        ("01", None, UNKNOWN),
+    ]
+    world.close()
 
 
 def test_the_cursor_stays_where_the_ticks_left_it(office: World) -> None:

@@ -35,7 +35,10 @@ _OUTCOMES = pl.Schema(
     }
 )
 _WHOM = ["tenant_id", "subject_id"]
-_NOT_FOR = "the campaign is not for it: its conditions, its tenants or a tenant's settings leave it out"
+_NOT_FOR = (
+    "the campaign is not for it: its conditions, its tenants or a tenant's settings leave it out; "
+    "`automation explain {subject} --campaign {campaign}` says what it has"
+)
 _CANDIDATES = (
     f"SELECT DISTINCT {', '.join(f'e.{name}' for name in KEY[:-1])}, s.step "
     "FROM everybody AS e INNER JOIN steps AS s ON e.place = s.place"
@@ -115,7 +118,8 @@ class Told:
         gone = f"audience {self.spec.audience} does not return it now: the data dictionary says who is in it"
         for subject, tenant, number in left.select("subject", *_WHOM).iter_rows():
             inside = (tenant, number) in there
-            verdict = (str(Reason.CONDITION), _NOT_FOR) if inside else (NOT_IN_AUDIENCE, gone)
+            not_for = _NOT_FOR.format(subject=subject, campaign=self.spec.id)
+            verdict = (str(Reason.CONDITION), not_for) if inside else (NOT_IN_AUDIENCE, gone)
             yield subject, tenant, None, None, None, *verdict
 
 
