@@ -158,6 +158,10 @@ def _days(first: int, last: int, *times: str, month: str = "2026-03") -> tuple[s
     return tuple(f"{month}-{day:02}T{time}" for day in range(first, last + 1) for time in times)
 
 
+def _staff(manager: int) -> tuple[dict[str, Any], ...]:
+    return {"manager_id": manager}, {"role": "manager"}, {"role": "department_manager"}
+
+
 TENANT = ("tenants", {"id": 1})
 STORIES: dict[str, Story] = {
     "worthwhile-quotes": Story(
@@ -202,9 +206,7 @@ STORIES: dict[str, Story] = {
             *(
                 ("users", {"id": tenant * 10 + n, "tenant_id": tenant, **person})
                 for tenant in (1, 2)
-                for n, person in enumerate(
-                    ({"manager_id": tenant * 10 + 1}, {"role": "manager"}, {"role": "department_manager"})
-                )
+                for n, person in enumerate(_staff(manager=tenant * 10 + 1))
             ),
             *(
                 row
