@@ -183,6 +183,7 @@ class TestChannels:
             "phone": "+44 7700 900123",
             "role": "customer",
             "locale": "de-DE",
+            "country": None,
             "time_zone": "UTC",
         }
         assert variables["cc"] == ["boss@acme.example.com"]

@@ -47,10 +47,7 @@ _CANDIDATES = (
 
 def outcomes_of(named: Named, told: pl.DataFrame | None = None) -> pl.DataFrame:
     """What was told of the subjects, and the keys that the CRM does not know."""
-    unknown = [
-        (key, None, None, None, None, UNKNOWN, f"the CRM has no such {what}: check the key")
-        for key, what in named.missing
-    ]
+    unknown = [(key, None, None, None, None, UNKNOWN, why) for key, why in named.missing]
     return pl.concat([*([] if told is None else [told]), _frame(unknown)])
 
 

@@ -27,7 +27,7 @@ class Named:
 
     rows: pl.DataFrame
     missing: tuple[tuple[str, str], ...]
-    """(the key as it was given, what there is none of)."""
+    """(the key as it was given, why it names nobody)."""
 
 
 def find(installation: Installation, spec: Campaign, request: Request) -> Named:
@@ -36,16 +36,22 @@ def find(installation: Installation, spec: Campaign, request: Request) -> Named:
     own = (*request.subjects, *(request.customers if source == _CUSTOMERS else ()))
     theirs = () if source == _CUSTOMERS else request.customers
     found = _look_up(installation, source, "id", own)
-    missing = [(key, source) for key in own if key not in set(found["id_text"])]
+    none = f"none of the CRM's {source} has this key: check it"
+    missing = [(key, none) for key in own if key not in set(found["id_text"])]
     if theirs:
         holders = _look_up(installation, _CUSTOMERS, "id", theirs)
         held = _look_up(installation, source, _customer_column(spec, source), theirs, holders)
         found = pl.concat([found, held.drop("customer", strict=False)])
         having = holders.filter(pl.col("id").is_in(held["customer"].implode()))["id_text"]
-        missing += [(key, f"{source} of such a customer") for key in theirs if key not in set(having)]
+        missing += [
+            (key, f"the CRM has no {source} of a customer with this key")
+            for key in theirs
+            if key not in set(having)
+        ]
     if request.tenant_id is not None:
         found = found.filter(pl.col("tenant_id") == request.tenant_id)
-        missing += [(key, source) for key in own if key not in {*found["id_text"], *dict(missing)}]
+        none = f"none of the {source} of tenant {request.tenant_id} has this key"
+        missing += [(key, none) for key in own if key not in {*found["id_text"], *dict(missing)}]
     found = found.unique(maintain_order=True).sort("tenant_id", "id")
     _in_one_tenant(found, source, own)
     return Named(found, tuple(dict.fromkeys(missing)))
