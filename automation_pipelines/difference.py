@@ -61,7 +61,7 @@ def _edited(active: ActiveCampaign, edited: dict[str, Campaign], at: datetime) -
     if spec is None:
         return active
     active_from = {step.id: active.active_from.get(step.id, at) for step in spec.steps}
-    return replace(active, spec=spec, version=active.version + 1, active_from=active_from)
+    return replace(active, spec=spec, version=active.version + 1, applied_at=at, active_from=active_from)
 
 
 def _compared(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

@@ -32,7 +32,7 @@ def members(installation: Installation, spec: Campaign, *, version: int, now: da
     """Read a campaign's audience with every anchor up to a year from now, and ask who belongs."""
     clock = Clock(now, None, installation.settings.tick)
     need = Need(spec.audience, ((None, now + _YEAR),))
-    active = ActiveCampaign(spec, version, "running", now, {})
+    active = ActiveCampaign(spec, version, "running", now, now, {})
     asked = asked_demands([active], [need], clock, clock)
     frames = known(installation, read_frames(installation, demands([need]) + asked))
     with open_engine() as engine:

@@ -144,7 +144,7 @@ def as_started(installation: Installation, campaign: str, at: datetime) -> Activ
     """A campaign, a draft perhaps, as if it were started then."""
     found = installation.campaigns.show(campaign)
     active_from = {step.id: at for step in found.spec.steps}
-    return ActiveCampaign(found.spec, found.entry.version, "running", at, active_from)
+    return ActiveCampaign(found.spec, found.entry.version, "running", at, at, active_from)
 
 
 def ticks_from(first: Clock, until: datetime) -> Iterator[Clock]:
@@ -152,7 +152,12 @@ def ticks_from(first: Clock, until: datetime) -> Iterator[Clock]:
     clock = first
     while clock.as_of <= until:
         yield clock
-        clock = replace(clock, as_of=clock.as_of + clock.tick, planned_through=clock.as_of)
+        clock = replace(
+            clock,
+            as_of=clock.as_of + clock.tick,
+            planned_through=clock.as_of,
+            seen_through=clock.as_of,
+        )
 
 
 def all_needs(work: Work, clocks: Sequence[Clock]) -> list[Need]:

@@ -84,8 +84,13 @@ class TickResult:
 
 def find_work(installation: Installation, as_of: datetime, also: Sequence[ActiveCampaign] = ()) -> Work:
     """The started campaigns (and `also` these) and the audiences that could have something due at `as_of`."""
-    planned_through = plans.planned_through(installation.database)
-    clock = Clock(require_utc(as_of), planned_through, installation.settings.tick)
+    clock = Clock(
+        require_utc(as_of),
+        plans.planned_through(installation.database),
+        installation.settings.tick,
+        # Before `restore` gives what it can to a tick that crashed: what that left open is lost.
+        plans.planned_through(installation.database, published=True),
+    )
     campaigns = (*installation.campaigns.running(), *also)
     # The tenants are read first, being few: their settings narrow what else must be read.
     few = [whole("tenants"), whole("tenant_settings")]

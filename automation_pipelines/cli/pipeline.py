@@ -155,7 +155,8 @@ def _print_standing(campaign: str, subject: str, now: Standing) -> None:
             f"  its audience {now.audience} does not return it now: the data dictionary says who is in it"
         )
         return
-    told = "hold: a step has yet to fall due" if now.holds else "do not hold, so it does not belong"
+    due = "a step has yet to fall due, or its schedule's slot came before it belonged"
+    told = f"hold: {due}" if now.holds else "do not hold, so it does not belong"
     click.echo(f"  its audience {now.audience} returns it now; the campaign's conditions {told}")
     for name, value in now.saw.items():
         click.echo(f"    {name:<18} {'missing' if value is None else value}")

@@ -46,6 +46,8 @@ class ActiveCampaign:
     version: int
     state: CampaignState
     started_at: datetime
+    applied_at: datetime
+    """When this version was."""
     active_from: Mapping[str, datetime]
     paused: LongestPause = field(default_factory=LongestPause)
     """How long a subject was paused by hand at most."""
@@ -199,7 +201,7 @@ class CampaignStore:
     def running(self, statuses: Collection[str] = ("running", "paused")) -> Sequence[ActiveCampaign]:
         """List the started campaigns in one of these states, in their newest version, by id."""
         wanted = (
-            sa.select(campaigns, campaign_versions.c.spec)
+            sa.select(campaigns, campaign_versions.c.spec, campaign_versions.c.applied_at)
             .join(campaign_versions, _NEWEST)
             .where(campaigns.c.state.in_(list(statuses)), campaigns.c.started_at.is_not(None))
             .order_by(campaigns.c.campaign)
@@ -211,6 +213,7 @@ class CampaignStore:
                 row["version"],
                 row["state"],
                 row["started_at"],
+                row["applied_at"],
                 steps.get(row["campaign"], {}),
                 paused.get(row["campaign"], LongestPause()),
                 earlier.get(row["campaign"], ()),

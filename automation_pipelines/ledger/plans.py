@@ -76,13 +76,14 @@ class Written:
     settled: int
 
 
-def planned_through(db: Database) -> datetime | None:
-    """The `as_of` of the newest live tick; `None` before the first."""
+def planned_through(db: Database, *, published: bool = False) -> datetime | None:
+    """The `as_of` of the newest live tick (with `published`: that published its files); `None` before it."""
+    newest = sa.select(sa.func.max(ticks.c.as_of)).where(ticks.c.mode == "live")
+    if published:
+        newest = newest.where(ticks.c.files_published)
     with db.reading() as connection:
-        newest: datetime | None = connection.scalar(
-            sa.select(sa.func.max(ticks.c.as_of)).where(ticks.c.mode == "live")
-        )
-    return newest
+        found: datetime | None = connection.scalar(newest)
+    return found
 
 
 def identify(db: Database, pairs: Iterable[tuple[str, str]], mode: str) -> dict[tuple[str, str], int]:

@@ -72,6 +72,7 @@ _STEPS = pl.Schema(
         "valid_until": _INSTANT,
         "due_from": _INSTANT,
         "due_to": _INSTANT,
+        "seen_through": _INSTANT,
     }
 )
 
@@ -118,4 +119,5 @@ def _step_row(place: Place, numbers: Numbers, clock: Clock) -> tuple[object, ...
         policy.valid_until,
         clock.due_from(spec),
         clock.due_to(anchor),
+        clock.seen(active),
     )

@@ -42,6 +42,7 @@ WITH seen AS (
         m.upcoming,
         greatest(m.due_at, CAST($as_of AS TIMESTAMPTZ)) AS judged_at,
         s.paused,
+        s.seen_through,
         coalesce(m.due_at >= s.valid_from, true) AND coalesce(m.due_at <= s.valid_until, true) AS valid,
         t.active AS tenant_active,
         m.hand_paused,
@@ -221,3 +222,5 @@ LEFT JOIN held AS o
         AND d.step_id = o.step_id
         AND d.subject_id = o.subject_id
         AND d.recipient_id = o.recipient_id
+-- A slot that an earlier tick saw is for those it found.
+WHERE d.seen_through IS NULL OR d.due_at > d.seen_through OR o.reason IS NOT NULL
