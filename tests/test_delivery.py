@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from email import message_from_bytes
+from functools import partial
 from mailbox import Maildir
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import interventions
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import Suppression, add, address_hash
@@ -219,6 +221,16 @@ def test_a_paused_campaign_waits_and_an_ended_one_is_over(room: Mailroom) -> Non
     room.campaigns.delete("letters", "t", NOON)
     assert room.deliver({"email": Told()}) == Delivered()
     assert room.states() == ["cancelled"] * 2
+
+
+def test_who_is_paused_by_hand_waits_for_what_was_planned_already(room: Mailroom) -> None:
+    room.plan(2)
+    tell = partial(interventions.give, room.database, campaign="letters", by_hand=False, by="ops")
+    first = interventions.Subject(tenant_id=1, subject_id=1, text="1")
+    tell("pause", subject=first, at=NOON)
+    assert room.deliver({"email": Told()}) == Delivered(moved=1, completed=1)
+    tell("resume", subject=first, at=NOON + timedelta(minutes=4))
+    assert room.deliver({"email": Told()}, NOON + timedelta(minutes=5)) == Delivered(completed=1)
 
 
 @pytest.mark.parametrize(

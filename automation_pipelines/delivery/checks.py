@@ -5,6 +5,7 @@ The answer says what becomes of the job instead; no answer lets it go.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,6 +21,8 @@ from automation_pipelines.model import Purpose
 
 # A tenant switched off is usually switched on again or its jobs expire; so they are not lost at once.
 _INACTIVE_PAUSE = timedelta(hours=1)
+# So soon after a subject is released its message goes.
+_HELD_PAUSE = timedelta(minutes=5)
 # A customer who left the newsletter still gets the confirmation of a booking.
 _ALWAYS_RESPECTED = frozenset({"bounced", "manual"})
 
@@ -32,6 +35,8 @@ class Present:
     states: Mapping[str, str]
     profiles: Mapping[int, Profile]
     suppressed: Mapping[Contact, frozenset[str]]
+    held: AbstractSet[tuple[str, int, int]]
+    """(campaign, tenant_id, subject_id) of subjects that are paused by hand."""
 
 
 def contact_of(job: Job, spec: Campaign) -> Contact | None:
@@ -39,6 +44,11 @@ def contact_of(job: Job, spec: Campaign) -> Contact | None:
     if job.address_hash is None:
         return None
     return Contact(job.tenant_id, job.channel, job.address_hash, spec.topic)
+
+
+def whose(job: Job) -> tuple[str, int, int]:
+    """The subject of a campaign, as orders by hand are about it."""
+    return job.campaign, job.tenant_id, job.subject_id
 
 
 def suppressed_among(
@@ -72,6 +82,8 @@ def _objections(job: Job, spec: Campaign, present: Present) -> Iterator[Answer |
         yield Skipped("expired")
     if not profile.active:
         yield Moved(present.at + _INACTIVE_PAUSE)
+    if whose(job) in present.held:
+        yield Moved(present.at + _HELD_PAUSE)
     yield _by_suppression(job, spec, present)
     yield _by_window(job, spec, profile, present.at)
 

@@ -14,13 +14,14 @@ from typing import assert_never
 from automation_pipelines import retry
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.channels import Channel
-from automation_pipelines.delivery.checks import Present, objection, suppressed_among
+from automation_pipelines.delivery.checks import Present, objection, suppressed_among, whose
 from automation_pipelines.delivery.composition import Composer, profiles_of
 from automation_pipelines.delivery.lease import kept_alive
 from automation_pipelines.errors import AutomationError
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.interventions import paused_among
 from automation_pipelines.ledger.jobs import Answer, Job, Mode, Settlement
 from automation_pipelines.messages.context import Branding
 from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent
@@ -169,7 +170,8 @@ class _Worker:
                 prepared[job.id] = ledger.Dead(str(error))
         known = [job for job in chunk if job.id in specs]
         suppressed = suppressed_among(self.db, [(job, specs[job.id]) for job in known], at)
-        present = Present(at, self.campaigns.states(), profiles_of(self.db), suppressed)
+        held = paused_among(self.db, [whose(job) for job in known], at)
+        present = Present(at, self.campaigns.states(), profiles_of(self.db), suppressed, held)
         for job in known:
             prepared[job.id] = self._judge(job, specs[job.id], present)
         return prepared

@@ -6,7 +6,7 @@ What planning makes of it is `planning.flow`'s.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import sqlalchemy as sa
@@ -119,6 +119,36 @@ def _cancel_pending(connection: sa.Connection, campaign: str, subject: Subject, 
         .where(j.tenant_id == subject.tenant_id, j.subject_id == subject.subject_id)
         .values(state=State.CANCELLED, finished_at=at)
     )
+
+
+def paused_among(
+    db: Database, subjects: Collection[tuple[str, int, int]], at: datetime
+) -> set[tuple[str, int, int]]:
+    """Those of these (campaign, tenant_id, subject_id) whose newest order by then is a pause."""
+    columns: dict[str, sa.types.TypeEngine[Any]] = {
+        "campaign": sa.String(),
+        "tenant_id": sa.BigInteger(),
+        "subject_id": sa.BigInteger(),
+    }
+    asked = db.listed("asked", columns, sorted(set(subjects)))
+    i = interventions.c
+    given = (
+        sa.select(
+            *asked.c,
+            i.kind,
+            sa.func.row_number()
+            .over(partition_by=[*asked.c], order_by=[i.at.desc(), i.id.desc()])
+            .label("place"),
+        )
+        .join_from(asked, interventions, sa.and_(*(i[name] == asked.c[name] for name in columns)))
+        .where(i.at <= at)
+        .subquery("given")
+    )
+    newest = sa.select(*(given.c[name] for name in columns)).where(
+        given.c.place == 1, given.c.kind == "pause"
+    )
+    with db.reading() as connection:
+        return {(campaign, tenant, subject) for campaign, tenant, subject in connection.execute(newest)}
 
 
 def orders(db: Database, campaigns: Collection[str], until: datetime) -> pl.DataFrame:

@@ -307,7 +307,13 @@ interventions = sa.Table(
     sa.Column("by", sa.String(120), nullable=False),
     sa.CheckConstraint(_one_of("kind", ("start", "pause", "resume", "stop")), name="kind"),
 )
-sa.Index("ix_interventions_campaign", interventions.c.campaign, interventions.c.at)
+sa.Index(
+    "ix_interventions_subject",
+    interventions.c.campaign,
+    interventions.c.tenant_id,
+    interventions.c.subject_id,
+    interventions.c.at,
+)
 
 # The last value seen of each tracked column; what differs from it becomes a change.
 tracked_values = sa.Table(

@@ -125,7 +125,12 @@ def _new_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_interventions")),
     )
-    op.create_index("ix_interventions_campaign", "interventions", ["campaign", "at"], unique=False)
+    op.create_index(
+        "ix_interventions_subject",
+        "interventions",
+        ["campaign", "tenant_id", "subject_id", "at"],
+        unique=False,
+    )
     op.create_table(
         "past_sends",
         sa.Column(
