@@ -57,11 +57,13 @@ class Engine:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._rows: dict[str, int] = {}
 
     def add(self, **frames: pl.DataFrame) -> None:
         """Make frames known by name; a frame of that name is replaced."""
         for name, frame in frames.items():
             self.connection.register(name, frame)
+            self._rows[name] = len(frame)
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run one statement with bound `$name` values and return its rows. Instants come back as UTC."""
@@ -76,26 +78,36 @@ class Engine:
     def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run one statement and keep its rows in the engine as table `name`."""
         # Temporary: no other engine of this process sees it.
-        self.connection.execute(f'CREATE TEMP TABLE "{name}" AS {statement}', dict(parameters or {}))
+        made = self.connection.execute(f'CREATE TEMP TABLE "{name}" AS {statement}', dict(parameters or {}))
+        self._rows[name] = made.fetchall()[0][0]
+
+    def extend(self, name: str, frame: pl.DataFrame) -> None:
+        """Append the rows of a frame to a table kept here."""
+        self.connection.register("appended", frame)
+        self.connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM appended')
+        self.connection.unregister("appended")
+        self._rows[name] += len(frame)
 
     def drop(self, *names: str) -> None:
         """Forget tables kept here."""
         for name in names:
             self.connection.execute(f'DROP TABLE "{name}"')
+            del self._rows[name]
 
     def clear(self) -> None:
         """Forget everything and give its memory back."""
-        for name in self.names():
-            self.connection.unregister(name)
-            self.connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+        # What is temporary goes with its connection, at once and not one by one.
+        self.connection.close()
+        self.connection = _cursor()
+        self._rows.clear()
 
     def count(self, name: str) -> int:
         """The number of rows of a table or frame."""
-        return int(self.query(f'SELECT count(*) AS n FROM "{name}"')["n"][0])
+        return self._rows[name]
 
     def names(self) -> frozenset[str]:
-        """The names of all tables and frames."""
-        return frozenset(self.query("SELECT table_name FROM information_schema.tables")["table_name"])
+        """The names of all tables and frames that were added or kept."""
+        return frozenset(self._rows)
 
 
 def in_memory() -> dict[str, str | bool | int | float | list[str]]:
@@ -106,12 +118,17 @@ def in_memory() -> dict[str, str | bool | int | float | list[str]]:
 @contextmanager
 def open_engine() -> Iterator[Engine]:
     """An engine in memory; what it holds is its own, and gone at the end."""
-    connection = _database(os.getpid()).cursor()
+    engine = Engine(_cursor())
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield Engine(connection)
+        yield engine
     finally:
-        connection.close()
+        engine.connection.close()
+
+
+def _cursor() -> duckdb.DuckDBPyConnection:
+    connection = _database(os.getpid()).cursor()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def set_threads(count: int) -> None:

@@ -121,7 +121,9 @@ def select(engine: Engine, files: SqlFiles, need: Need, *, as_of: datetime, leap
     entry = need.entry
     for fact in entry.facts:
         _know(engine, files, fact, as_of)
-    engine.add(ranges=_range_frame(need), days=_day_frame(need, leap_day))
+    engine.add(ranges=_range_frame(need))
+    if entry.anchor is Anchor.DATE:
+        engine.add(days=_day_frame(need, leap_day))
     file = files.find("audiences", entry.name)
     anchor = () if entry.anchor is Anchor.SCHEDULE else ("anchor",)
     wanted = (*SUBJECT_COLUMNS, *anchor, *(column.name for column in entry.columns))
@@ -185,8 +187,6 @@ def _range_frame(need: Need) -> pl.DataFrame:
 
 def _day_frame(need: Need, leap_day: str) -> pl.DataFrame:
     """Each day of the ranges with its month and day; a common year's `leap_day` also stands for 02-29."""
-    if need.entry.anchor is not Anchor.DATE:
-        return pl.DataFrame(schema={"day": pl.Date, "month_day": pl.String})
     days = sorted({day for lo, hi in need.ranges for day in _days(lo, hi)})
     rows = [(day, f"{day:%m-%d}") for day in days]
     rows += [(day, "02-29") for day in days if f"{day:%m-%d}" == leap_day and not _leap(day.year)]

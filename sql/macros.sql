@@ -20,14 +20,21 @@ CREATE OR REPLACE MACRO normal_address(channel, address) AS
     END;
 
 -- Whether an address can be tried at all (RFC 5321 dot-string local part, a domain with a dot).
--- The mail server has the last word.
+-- The mail server has the last word. A letter is what is neither ASCII nor a common punctuation: to compile the
+-- classes \p{L} and \p{N} takes longer than a small tick's other statements together.
 CREATE OR REPLACE MACRO plausible_email(address) AS
     coalesce(
         length(address) <= 254
         AND regexp_full_match(
             address,
-            '[^\s@"(),:;<>\[\]\\.\x00-\x1f]+(\.[^\s@"(),:;<>\[\]\\.\x00-\x1f]+)*'
-            || '@([\p{L}\p{N}]+(-+[\p{L}\p{N}]+)*\.)+\p{L}[\p{L}\p{N}]+(-+[\p{L}\p{N}]+)*'
+            '[^\x00-\x20@"(),:;<>\[\]\\.\x7f-\xa0\x{2000}-\x{206f}\x{feff}]+'
+            || '(\.[^\x00-\x20@"(),:;<>\[\]\\.\x7f-\xa0\x{2000}-\x{206f}\x{feff}]+)*'
+            || '@('
+            || '[^\x00-/:-@\[-`{-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{3004}\x{3008}-\x{3020}\x{fe00}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff5b}-\x{ff65}]+'
+            || '(-+[^\x00-/:-@\[-`{-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{3004}\x{3008}-\x{3020}\x{fe00}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff5b}-\x{ff65}]+)*\.)+'
+            || '[^\x00-@\[-`{-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{3004}\x{3008}-\x{3020}\x{fe00}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff5b}-\x{ff65}]'
+            || '[^\x00-/:-@\[-`{-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{3004}\x{3008}-\x{3020}\x{fe00}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff5b}-\x{ff65}]+'
+            || '(-+[^\x00-/:-@\[-`{-\x{bf}\x{2000}-\x{206f}\x{3000}-\x{3004}\x{3008}-\x{3020}\x{fe00}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff5b}-\x{ff65}]+)*'
         ),
         false
     );

@@ -28,7 +28,10 @@ _SHAPED = {
         "account": True,
         "ruled": True,
         "unruled": True,
+        "tested": True,
     },
+    "due": {"spread": True},
+    "decided": {"held_out": True},
     "counted": {"ways": ["t.customer_id = e.customer_id"] * 2, "counts": [("n", "e.at > $h")]},
 }
 

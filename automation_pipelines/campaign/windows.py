@@ -50,6 +50,19 @@ class Window(Model):
 
 Every = Literal["day", "week", "month", "quarter"]
 _SOME_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 - local, as cron expressions are
+_CRON_FIELDS = 5
+
+
+def _misread(cron: str) -> str:
+    """Say what is wrong with a cron expression; empty when nothing is."""
+    fields = len(cron.split())
+    if fields != _CRON_FIELDS:  # of six the first would be seconds, and every other not what it seems
+        return f"{fields} fields"
+    try:
+        CronSim(cron, _SOME_DAY)
+    except CronSimError as error:
+        return str(error)
+    return ""
 
 
 class Schedule(Model):
@@ -73,12 +86,10 @@ class Schedule(Model):
     @field_validator("cron")
     @classmethod
     def _readable(cls, cron: str | None) -> str | None:
-        if cron is not None:
-            try:
-                CronSim(cron, _SOME_DAY)
-            except CronSimError as error:
-                msg = f"'{cron}' is no cron expression ({error}): write five fields such as '0 9 * * 1'"
-                raise ValueError(msg) from None
+        wrong = _misread(cron) if cron is not None else ""
+        if wrong:
+            msg = f"'{cron}' is no cron expression ({wrong}): write five fields such as '0 9 * * 1'"
+            raise ValueError(msg)
         return cron
 
     @model_validator(mode="after")

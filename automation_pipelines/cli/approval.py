@@ -3,10 +3,10 @@
 from datetime import date, datetime
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.tables import say, when
 from automation_pipelines.ledger import guards
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -18,16 +18,18 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.pass_obj
 def held(front: Front, *, name: str | None, everything: bool) -> None:
     """List the days that are more than usual and wait for an answer."""
+    if name is not None:
+        front.ready.campaigns.show(name)  # refuses one that does not exist
     days = guards.held(front.ready.database, campaign=name, unanswered=not everything)
     if not days:
-        click.echo("no day waits for an answer")
+        click.echo("no day was ever held" if everything else "no day waits for an answer")
         return
     table = Table("campaign", "day (UTC)", "moments", "let go without approval", "held since", "answer", "by")
     for one in days:
-        since = f"{one.held_at:%Y-%m-%d %H:%M}"
         counts = (str(one.moments), str(one.allowed))
-        table.add_row(one.campaign, str(one.day), *counts, since, one.answer or "", one.answered_by or "")
-    Console().print(table)
+        answer = (one.answer or "", one.answered_by or "")
+        table.add_row(one.campaign, str(one.day), *counts, when(one.held_at), *answer)
+    say(table)
 
 
 def _answering(name: str, help_text: str, said: str) -> click.Command:

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.campaign import Campaign
@@ -16,9 +15,9 @@ from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.manual import run
-from automation_pipelines.cli.pipeline import table_of
-from automation_pipelines.cli.showing import show, whole
+from automation_pipelines.cli.showing import show
 from automation_pipelines.cli.subjects import ORDERS, progress
+from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.cli.testing import test
 from automation_pipelines.difference import difference
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -50,10 +49,6 @@ def _store(front: Front) -> CampaignStore:
     return CampaignStore(front.database)
 
 
-def _console() -> Console:
-    return Console(soft_wrap=True, markup=False, highlight=False)  # a title may hold [brackets]
-
-
 @campaign.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only check, and say what would change.")
@@ -77,7 +72,7 @@ def apply(
     for draft in drafts:
         row = _would(store, draft) if dry_run else _apply(store, front, draft, start=start)
         table.add_row(draft.spec.id, draft.spec.title, str(len(draft.spec.steps)), *row)
-    _console().print(table)
+    say(table)
     if not dry_run and "draft" in {store.states()[draft.spec.id] for draft in drafts}:
         click.echo(
             "drafts send nothing: look with `automation preview --campaign ID`, "
@@ -96,10 +91,9 @@ def _show_difference(front: Front, drafts: Sequence[Draft], days: int) -> None:
         click.echo(f"no send of the next {days} days appears, disappears or moves")
         return
     counts = changes.group_by("campaign", "step", "effect").len("sends").sort("campaign", "step", "effect")
-    console = Console(soft_wrap=True)
-    console.print(table_of(counts, f"Sends of the next {days} days that this edit changes"))
+    say(table_of(counts, f"Sends of the next {days} days that this edit changes"))
     shown = changes.drop("tenant_id").rename({"subject_text": "subject"}).head(_SHOWN)
-    console.print(table_of(shown, f"The first {shown.height} of {changes.height:,} (UTC)"))
+    say(table_of(shown, f"The first {shown.height} of {changes.height:,} (UTC)"))
 
 
 def _would(store: CampaignStore, draft: Draft) -> tuple[str, str, str]:
@@ -174,11 +168,11 @@ for _view in (show, history.runs, history.counts, history.ticks):
 def list_(front: Front) -> None:
     """List all campaigns but the deleted ones."""
     did = history.summaries(front)
-    table = Table(whole("campaign"), "state", "version", *history.SUMMARY)
+    table = Table("campaign", "state", "version", *history.SUMMARY)
     for entry in _store(front).list():
         row = (entry.campaign, entry.state, str(entry.version))
         table.add_row(*row, *did.get(entry.campaign, history.NOTHING_YET))
-    _console().print(table)
+    say(table)
 
 
 @campaign.command()
@@ -201,9 +195,9 @@ def count(front: Front, *, file_or_campaign: str, as_json: bool) -> None:
     spec = _named(front, file_or_campaign)
     counted = count_members(front.ready, spec, now=front.now)
     if as_json:
-        click.echo(counted.write_ndjson(), nl=False)
+        say_json(counted)
         return
-    Console().print(table_of(counted, f"{spec.id}: who is in audience {spec.audience}, and belongs"))
+    say(table_of(counted, f"{spec.id}: who is in audience {spec.audience}, and belongs"))
     click.echo(f"{counted['belonging'].sum():,} of {counted['audience'].sum():,} belong")
 
 

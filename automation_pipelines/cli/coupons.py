@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.tables import counted, say
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import coupons as pools
 
@@ -32,7 +32,7 @@ def add(front: Front, *, pool: str, file: Path) -> None:
         msg = f"{file}: '{longest[:20]}…' has {len(longest)} characters, a code has at most {pools.LONGEST}"
         raise RefusedError(msg)
     new = pools.add(front.ready.database, pool, codes)
-    click.echo(f"{pool}: {new} codes added, {len(codes) - new} were there")
+    click.echo(f"{pool}: {counted(new, 'code')} added, {len(codes) - new:,} were there")
 
 
 @coupons.command()
@@ -46,4 +46,4 @@ def status(front: Front) -> None:
     table = Table("pool", "codes", "given", "left")
     for pool in found:
         table.add_row(pool.pool, str(pool.codes), str(pool.given), str(pool.left))
-    Console().print(table)
+    say(table)

@@ -1,11 +1,12 @@
 """`automation crm`: whether the CRM keeps what the sources promise."""
 
 import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.tables import counted, say
 from automation_pipelines.errors import SourceError
 from automation_pipelines.extraction import Report, Severity, SourceReport, check
 from automation_pipelines.selection import prepare
@@ -31,34 +32,30 @@ def check_command(front: Front) -> None:
         )
     if report.broken:
         errors = sum(violation.severity is Severity.ERROR for violation in report.violations)
-        msg = f"{errors} violation{'s' if errors != 1 else ''}: nothing is sent until the sources hold"
+        msg = f"{counted(errors, 'violation')}: nothing is sent until the sources hold"
         raise SourceError(msg)
 
 
 def _print(report: Report, place: str) -> None:
-    console = Console(soft_wrap=True)
     table = Table("source", "what a row is", "rows", "read by", "state", title=f"CRM {place}")
     table.columns[2].justify = "right"
     for one in (source for source in report.sources if not source.absent):
         rows = "-" if one.rows is None else f"{one.rows:,}"
         table.add_row(one.source, SOURCES[one.source].row, rows, str(one.file.path), _state(one))
-    console.print(table)
+    say(table)
     absent = ", ".join(source.source for source in report.sources if source.absent)
     if absent:
-        console.print(
+        say(
             f"Not in this CRM: {absent}. Campaigns about them find nobody; "
-            "where one is kept under another name, `sources/<name>.sql` in AUTOMATION_SQL_DIR says so.",
-            markup=False,
-            highlight=False,
+            "where one is kept under another name, `sources/<name>.sql` in AUTOMATION_SQL_DIR says so."
         )
     for violation in report.violations:
         colour = "red" if violation.severity is Severity.ERROR else "yellow"
-        console.print(f"[{colour}]{violation.severity}[/] ", end="")
-        console.print(str(violation), markup=False, highlight=False)
+        say(Text.assemble((str(violation.severity), colour), f" {violation}"))
 
 
-def _state(report: SourceReport) -> str:
+def _state(report: SourceReport) -> Text:
     severities = {violation.severity for violation in report.violations}
     if Severity.ERROR in severities:
-        return "[red]broken[/]"
-    return "[yellow]warnings[/]" if severities else "[green]holds[/]"
+        return Text("broken", "red")
+    return Text("warnings", "yellow") if severities else Text("holds", "green")

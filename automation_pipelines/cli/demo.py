@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines import playbooks
 from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.cli.campaigns import known_here
 from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.cli.tables import say
 from automation_pipelines.demo.advance import advance
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.errors import ConfigurationError, RefusedError
@@ -71,13 +71,12 @@ def demo(front: Front, *, customers: int, as_of: datetime | None, force: bool) -
     """Build a demo CRM where AUTOMATION_CRM_URL says, and start the ready campaigns over it."""
     settings, moment = front.settings, as_of or front.now
     front.installation.initialise(front.now)
-    console = Console()
-    _crm(settings, moment, customers, console, force=force)
+    _crm(settings, moment, customers, force=force)
     coupons.add(front.database, "friends", (f"FRIEND-{number:04}" for number in range(1, _CODES + 1)))
-    _campaigns(front, moment - STARTED_BEFORE, console, _promotion(settings, moment.date(), force=force))
+    _campaigns(front, moment - STARTED_BEFORE, _promotion(settings, moment.date(), force=force))
 
 
-def _crm(settings: Settings, as_of: datetime, customers: int, console: Console, *, force: bool) -> None:
+def _crm(settings: Settings, as_of: datetime, customers: int, *, force: bool) -> None:
     url = _hidden(settings.crm)
     before = DemoNotes.read(settings)
     ours = before is not None and before.crm == url
@@ -90,14 +89,12 @@ def _crm(settings: Settings, as_of: datetime, customers: int, console: Console, 
         raise RefusedError(msg)
     if taken and not force and ours and before is not None and before.as_of < as_of:
         advance(settings.crm, since=before.as_of, until=as_of)
-        console.print(f"The CRM at {url} has lived on.", soft_wrap=True)
+        say(f"The CRM at {url} has lived on.")
     elif taken and not force:
-        console.print(f"The CRM at {url} is used as it is.", soft_wrap=True)
+        say(f"The CRM at {url} is used as it is.")
     else:
         rows = build_crm(settings.crm, as_of=as_of, customers=customers)
-        console.print(
-            f"Built a CRM at {url}: " + ", ".join(f"{count:,} {name}" for name, count in rows.items())
-        )
+        say(f"Built a CRM at {url}: " + ", ".join(f"{count:,} {name}" for name, count in rows.items()))
         ours = True
     DemoNotes(as_of, url if ours else "").write(settings)
 
@@ -138,7 +135,7 @@ def _promotion(settings: Settings, day: date, *, force: bool) -> Path:
     return copy
 
 
-def _campaigns(front: Front, started: datetime, console: Console, promotion: Path) -> None:
+def _campaigns(front: Front, started: datetime, promotion: Path) -> None:
     files = [path for path in sorted(playbooks.FOLDER.glob("*.yaml")) if path.name != _PROMOTION]
     drafts = load([*files, promotion], known_here(front.settings, front.sqlfiles))
     store = CampaignStore(front.database)
@@ -150,4 +147,4 @@ def _campaigns(front: Front, started: datetime, console: Console, promotion: Pat
             store.start(spec.id, front.user, started)
         state = store.states()[spec.id]
         table.add_row(spec.id, spec.audience, ", ".join(step.id for step in spec.steps), state)
-    console.print(table)
+    say(table)

@@ -7,13 +7,11 @@ from typing import Any
 
 import click
 import polars as pl
-from rich.console import Console
 
 from automation_pipelines import history
 from automation_pipelines.cli.front import MOMENT, Front
-from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.tables import say, say_json, table_of, when
 from automation_pipelines.history import Page, RunFilter, RunState
-from automation_pipelines.ledger.database import dump_json
 
 Command = Callable[..., None]
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
@@ -67,7 +65,7 @@ def runs(
     found = history.runs(front.ready, name, wanted, as_of=front.now)
     shown = history.page(front.installation, found, number, size)
     if not as_json:
-        _say(_by_state(found))
+        say(_by_state(found))
     columns = ("state", "tenant_id", "subject", "first_at", "last_at", "done", "failed", "skipped", "pending")
     _show(shown, f"runs of {name}", columns, ("held", "reason", "error"), as_json=as_json)
 
@@ -104,8 +102,7 @@ def counts(
     why = history.reasons(front.installation, names, as_of=front.now, **chosen)
     told = _with_reasons(found, why)
     if as_json:
-        for row in told.iter_rows(named=True):
-            click.echo(dump_json(row))
+        say_json(told)
         return
     shown = told.with_columns(rate_of(), pl.col("not_sent").map_elements(_words, pl.String))
     _print(shown.drop("moments", "planned", "skipped"), "Counts", ("tenant_id",))
@@ -143,10 +140,7 @@ def summaries(front: Front, names: Sequence[str] = ()) -> dict[str, tuple[str, .
     """`SUMMARY` of these campaigns (none given: of all) that did something; counted over the whole record."""
     found = history.counts(front.ready, names)
     columns = found.select("campaign", "executions", "successes", "failures", "last_execution")
-    return {
-        name: (*(f"{count:,}" for count in did), f"{last:%Y-%m-%d %H:%M} UTC" if last else "")
-        for name, *did, last in columns.iter_rows()
-    }
+    return {name: (*(f"{count:,}" for count in did), when(last)) for name, *did, last in columns.iter_rows()}
 
 
 @click.command("ticks")
@@ -210,8 +204,7 @@ def _show(
 ) -> None:
     """One page; `sparse` columns only where a row has something in them."""
     if as_json:
-        for row in shown.rows.iter_rows(named=True):
-            click.echo(dump_json(row))
+        say_json(shown.rows)
         return
     some = [name for name in (*columns, *sparse) if name in shown.rows.columns]
     title = f"{what}: page {shown.number} of {shown.last}, {shown.total:,} in all (UTC)"
@@ -221,8 +214,4 @@ def _show(
 def _print(rows: pl.DataFrame, title: str, sparse: tuple[str, ...]) -> None:
     empty = [name for name in sparse if name in rows.columns and rows[name].is_null().all()]
     headings: Mapping[str, str] = {"tenant_id": "tenant"}
-    _say(table_of(rows.drop(empty).rename(headings, strict=False), title))
-
-
-def _say(what: object) -> None:
-    Console(soft_wrap=True, markup=False, highlight=False).print(what)
+    say(table_of(rows.drop(empty).rename(headings, strict=False), title))

@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.cli.front import MOMENT, Front
-from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.tables import counted, say, say_json, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.history import listing
 from automation_pipelines.ledger import operations
@@ -108,11 +107,11 @@ def dlq() -> None:
 @click.pass_obj
 def show_status(front: Front, *, as_json: bool) -> None:
     """Count jobs per channel and tenant."""
-    counted = operations.status(front.database)
+    found = operations.status(front.database)
     if not as_json:  # columns without any job would only push the others off the screen
-        empty = [name for name in counted.columns[2:-1] if not counted[name].sum()]
-        counted = counted.drop(empty)
-    _print(counted, "jobs per channel and tenant", as_json=as_json)
+        empty = [name for name in found.columns[2:-1] if not found[name].sum()]
+        found = found.drop(empty)
+    _print(found, "jobs per channel and tenant", as_json=as_json)
 
 
 @jobs.command("list")
@@ -152,7 +151,7 @@ def show_job(front: Front, *, job_id: int, as_json: bool) -> None:
         table.add_row(name.replace("_", " "), "" if value is None else str(value))
     for event in events:
         table.add_row(event["type"], f"{event['at']} {event['detail'] or ''}")
-    Console().print(table)
+    say(table)
 
 
 @jobs.command("retry")
@@ -246,12 +245,12 @@ def _order(front: Front, order: _Orders, wanted: JobFilter, *, everything: bool,
     click.echo(f"will {order.verb}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     if not yes and not click.confirm("go on?"):
         sys.exit(1)
-    click.echo(f"{order.carry_out(front.database, meant, by=front.user, now=front.now)} jobs changed")
+    changed = order.carry_out(front.database, meant, by=front.user, now=front.now)
+    click.echo(f"{counted(changed, 'job')} changed")
 
 
 def _print(frame: pl.DataFrame, title: str, *, as_json: bool) -> None:
     if as_json:
-        for row in frame.iter_rows(named=True):
-            click.echo(dump_json(row))
+        say_json(frame)
     else:
-        Console().print(table_of(frame, title))
+        say(table_of(frame, title))

@@ -4,11 +4,10 @@ import uuid
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from automation_pipelines.cli.front import Front
-from automation_pipelines.cli.pipeline import table_of
 from automation_pipelines.cli.proofs import deliver_and_tell
+from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.manual import ManualRun, Request
 from automation_pipelines.manual import run as run_request
@@ -82,7 +81,7 @@ def run(
 
 def _show(made: ManualRun, *, as_json: bool) -> None:
     if as_json:
-        click.echo(made.outcomes.write_ndjson(), nl=False)
+        say_json(made.outcomes)
         return
     empty = [
         name for name in ("step", "recipient_id", "channel", "why") if made.outcomes[name].is_null().all()
@@ -90,7 +89,7 @@ def _show(made: ManualRun, *, as_json: bool) -> None:
     shown = made.outcomes.drop(empty).rename(
         {"tenant_id": "tenant", "recipient_id": "recipient"}, strict=False
     )
-    Console(soft_wrap=True).print(table_of(shown, "Everybody named, and what is decided"))
+    say(table_of(shown, "Everybody named, and what is decided"))
 
 
 def _refuse(request: Request, proofs_to: str | None) -> None:

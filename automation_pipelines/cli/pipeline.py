@@ -8,34 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import click
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from automation_pipelines.channels import build_channels, build_test_channels
 from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.cli.proofs import deliver_and_tell
+from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
 from automation_pipelines.preview import preview as preview_range
 from automation_pipelines.tick import run_tick
-
-
-def table_of(frame: pl.DataFrame, title: str) -> Table:
-    """A frame as a table for the terminal."""
-    table = Table(title=title, title_justify="left")
-    for name in frame.columns:
-        table.add_column(name, justify="right" if frame[name].dtype.is_numeric() else "left")
-    for row in frame.iter_rows():
-        table.add_row(*map(_cell, row))
-    return table
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    return "" if value is None else str(value)
 
 
 @click.command()
@@ -105,17 +88,14 @@ def preview(
     if campaign is not None:
         rows = rows.filter(pl.col("campaign") == campaign)
     if as_json:
-        click.echo(rows.drop("address", "variables").write_ndjson(), nl=False)
+        say_json(rows.drop("address", "variables"))
         return
-    console = Console()
     counts = rows.group_by("campaign", "step", "reason").len("moments").sort("campaign", "step", "reason")
-    console.print(table_of(counts, "By campaign, step and reason"))
+    say(table_of(counts, "By campaign, step and reason"))
     shown = rows.select(
         "due_at", "campaign", "step", "tenant_id", pl.col("subject_text").alias("subject"), "reason"
     )
-    console.print(
-        table_of(shown.head(limit), f"The first {min(limit, len(rows))} of {len(rows)} moments (UTC)")
-    )
+    say(table_of(shown.head(limit), f"The first {min(limit, len(rows))} of {len(rows)} moments (UTC)"))
     if drafts:
         click.echo(f"{campaign} is a draft: this is what `automation campaign start {campaign}` would begin")
 

@@ -1,26 +1,16 @@
 """`automation campaign show`: one campaign as people read it, its steps, and its versions."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import click
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
+from rich.text import Text
 
 from automation_pipelines.campaign import Step
 from automation_pipelines.cli import history
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.tables import say, when
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
-
-
-def when(moment: datetime | None) -> str:
-    """A moment as tables show it."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
-
-
-def whole(name: str) -> Column:
-    """A column of names that somebody will type: never cut off."""
-    return Column(name, overflow="fold")
 
 
 @click.command()
@@ -28,29 +18,28 @@ def whole(name: str) -> Column:
 @click.pass_obj
 def show(front: Front, *, name: str) -> None:
     """Show one campaign: its steps, since when they count, and its versions."""
-    console = Console(soft_wrap=True, markup=False, highlight=False)  # a title may hold [brackets]
-    _print(CampaignStore(front.database).show(name), console)
+    _print(CampaignStore(front.database).show(name))
     (did,) = history.summaries(front, [name]).values() or [history.NOTHING_YET]
     words = ", ".join(f"{what}: {said or 'none'}" for what, said in zip(history.SUMMARY, did, strict=True))
-    console.print(words)
+    say(words)
 
 
-def _print(details: Details, console: Console) -> None:
+def _print(details: Details) -> None:
     spec, entry = details.spec, details.entry
-    console.print(f"{spec.id}: {spec.title} ({entry.state}, version {entry.version})", style="bold")
-    console.print(
+    say(Text(f"{spec.id}: {spec.title} ({entry.state}, version {entry.version})", "bold"))
+    say(
         f"audience {spec.audience}, purpose {spec.purpose}, zone {spec.zone}, priority {spec.policy.priority}"
     )
-    console.print(f"last changed {when(entry.changed_at)} by {entry.changed_by}")
-    steps = Table(whole("step"), "when", "what", "to", "counts from", title="Steps", title_justify="left")
+    say(f"last changed {when(entry.changed_at)} by {entry.changed_by}")
+    steps = Table("step", "when", "what", "to", "counts from", title="Steps", title_justify="left")
     for step in spec.steps:
         since = details.active_from.get(step.id)
         steps.add_row(step.id, " ".join(_falls(step)), _what(step), _whom(step), when(since))
-    console.print(steps)
+    say(steps)
     versions = Table("version", "applied", "by", title="Versions", title_justify="left")
     for change in details.history:
         versions.add_row(str(change.version), when(change.applied_at), change.applied_by)
-    console.print(versions)
+    say(versions)
 
 
 def _falls(step: Step) -> Iterator[str]:

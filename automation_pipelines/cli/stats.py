@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 import duckdb
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.tables import counted, say, say_json
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
 from automation_pipelines.feedback import REJECTED, ingest_files
@@ -42,7 +42,8 @@ def restate(front: Front, *, first: datetime | None, last: datetime | None) -> N
     queries = extract(front.installation.crm, front.sqlfiles, [sla_demand(days)])["queries"]
     done = restate_days(front.database, front.files, front.sqlfiles, days, as_of=front.now, queries=queries)
     counts = ", ".join(f"{name} {rows}" for name, rows in done.rows.items())
-    click.echo(f"restated {len(done.days)} days: {counts}; `automation stats publish` shows them to readers")
+    told = f"restated {counted(len(done.days), 'day')}: {counts}"
+    click.echo(f"{told}; `automation stats publish` shows them to readers")
 
 
 @stats.command()
@@ -82,9 +83,9 @@ def show(
     with duckdb.connect(str(path), read_only=True) as connection:
         rows = connection.sql(statement, params={**wanted, "limit": limit}).pl()
     if as_json:
-        click.echo(rows.write_ndjson(), nl=False)
+        say_json(rows)
         return
-    Console().print(_compact(rows, STATISTICS[table]))
+    say(_compact(rows, STATISTICS[table]))
 
 
 def _compact(rows: pl.DataFrame, statistic: Statistic) -> Table:
@@ -118,8 +119,8 @@ def ingest(front: Front, directory: Path | None) -> None:
     inbox = directory or front.settings.feedback
     done = ingest_files(front.database, front.sqlfiles, inbox, now=front.now)
     click.echo(
-        f"{done.files} files: {done.events} events, {done.duplicates} known already, "
-        f"{done.rejected} lines rejected, {done.proved} doubtful jobs proved sent"
+        f"{counted(done.files, 'file')}: {counted(done.events, 'event')}, {done.duplicates} known already, "
+        f"{counted(done.rejected, 'line')} rejected, {counted(done.proved, 'doubtful job')} proved sent"
     )
     if done.rejected:
         click.echo(f"the rejected lines and what is wrong with them: {inbox / REJECTED}")

@@ -1,10 +1,9 @@
 """`automation campaign enter|hold|release|leave|progress`: one campaign and its subjects, one by one."""
 
 import click
-from rich.console import Console
 
 from automation_pipelines.cli.front import Front
-from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.ledger.interventions import Order
 from automation_pipelines.progress import progress as progress_of
 from automation_pipelines.subjects import order
@@ -64,18 +63,17 @@ def progress(
     """Say how far the subjects of a CAMPAIGN are: their day, what they got, missed and lost."""
     found = progress_of(front.ready, campaign, front.now, subject=subject, tenant_id=tenant_id)
     if as_json:
-        click.echo(found.runs.write_ndjson(), nl=False)
+        say_json(found.runs)
         return
-    console = Console(soft_wrap=True)
     if found.runs.is_empty():
         click.echo(f"{campaign}: nobody has had a step yet, or was started by hand")
         return
     by_standing = found.runs.group_by("standing").len("subjects").sort("standing")
-    console.print(table_of(by_standing, campaign))
+    say(table_of(by_standing, campaign))
     shown = found.runs.drop("subject_id", "occurrence").head(limit)
-    console.print(table_of(shown, f"The first {len(shown)} of {len(found.runs)}"))
+    say(table_of(shown, f"The first {len(shown)} of {len(found.runs)}"))
     if subject is not None:
         steps = found.steps.select(
             "due_at", "step", "recipient_id", "state", "reason", "attempts", "finished_at"
         )
-        console.print(table_of(steps, "Steps (UTC)"))
+        say(table_of(steps, "Steps (UTC)"))

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from rich.console import Console
 
 from automation_pipelines.campaign import MESSAGE_CHANNELS
 from automation_pipelines.cli.front import Front
-from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.tables import counted, say, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import suppressions as ledger
 from automation_pipelines.takeover import COLUMNS, Defaults, Kind, take_over
@@ -48,7 +47,7 @@ def import_command(
         defaults=Defaults(tenant, channel, campaign, step),
         now=front.now,
     )
-    click.echo(f"{taken.lines:,} lines, {taken.added:,} new {kind}")
+    click.echo(f"{counted(taken.lines, 'line')}, {counted(taken.added, 'new ' + kind.removesuffix('s'))}")
 
 
 @click.group()
@@ -85,7 +84,7 @@ def show(front: Front, *, address: str, tenant: int, channel: str) -> None:
     if found.is_empty():
         click.echo("not suppressed")
         return
-    Console(soft_wrap=True).print(table_of(found, "Suppressions"))
+    say(table_of(found, "Suppressions"))
 
 
 @suppressions.command("lift")
@@ -99,7 +98,7 @@ def lift(front: Front, *, address: str, tenant: int, channel: str, topic: str | 
     if not lifted:
         msg = "nothing to lift: the address is not suppressed"
         raise RefusedError(msg)
-    click.echo(f"{lifted} suppression{'s' if lifted != 1 else ''} lifted")
+    click.echo(f"{counted(lifted, 'suppression')} lifted")
 
 
 @suppressions.command("count")
@@ -107,7 +106,5 @@ def lift(front: Front, *, address: str, tenant: int, channel: str, topic: str | 
 def count(front: Front) -> None:
     """How many are suppressed, by tenant, channel, topic and reason."""
     rows = ledger.active(front.database, front.now)
-    counted = (
-        rows.group_by("tenant_id", "channel", "topic", "reason").len("addresses").sort("tenant_id", "channel")
-    )
-    Console(soft_wrap=True).print(table_of(counted, "Suppressed addresses"))
+    key = ["tenant_id", "channel", "topic", "reason"]
+    say(table_of(rows.group_by(key).len("addresses").sort(key), "Suppressed addresses"))

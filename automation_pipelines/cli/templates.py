@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.tables import say
 from automation_pipelines.errors import AutomationError, CampaignError, ConfigurationError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -40,7 +40,7 @@ def list_(folder: Path | None) -> None:
         parts = sorted({part for part, _ in source.parts()})
         row = (name, ", ".join(parts), ", ".join([source.locale, *sorted(source.locales)]), str(home))
         table.add_row(*row)
-    Console(soft_wrap=True, markup=False, highlight=False).print(table)
+    say(table)
 
 
 @template.command()

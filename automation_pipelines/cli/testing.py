@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from automation_pipelines.cli.front import Front
 from automation_pipelines.conditions import Condition, holding, read_conditions, rule_matches
 from automation_pipelines.conditions.reading import read_model
+from automation_pipelines.conditions.rules import RULE_KEYS
 from automation_pipelines.errors import CampaignError, ConditionError
 from automation_pipelines.validation import documents
 
@@ -59,9 +61,9 @@ def _answer(path: Path, now: datetime) -> _Answer:
 
 
 def _question(data: Mapping[str, object], now: datetime) -> _Answer:
-    if {"id", "audience", "steps"} & data.keys():
+    if {"audience", "steps"} & data.keys():  # not the id, which rules have too
         condition = read_model(_Campaign, data).conditions or read_conditions([])
-    elif "conditions" in data:
+    elif RULE_KEYS & data.keys():
         rule_matches(data, (), now)
         return lambda records: rule_matches(data, records, now)
     else:
@@ -78,7 +80,7 @@ def _as_rule(document: documents.Document) -> documents.Document:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of some systems write a mark in front
     except (OSError, UnicodeDecodeError):
         raise CampaignError([f"{path}: cannot be read as a text file in UTF-8"]) from None
 
@@ -87,12 +89,22 @@ def _document(path: Path) -> documents.Document:
     text = _text(path)
     try:
         if path.suffix == ".json":  # YAML reads most of it, but not how JSON escapes what is beyond ASCII
-            return documents.Document(json.loads(text), {(): 1, **_lines(text)})
+            return documents.Document(_json(text), {(): 1, **_lines(text)})
         return documents.parse(text)
     except json.JSONDecodeError as error:
         raise CampaignError([f"{path}:{error.lineno}: no JSON: {error.msg}"]) from None
     except documents.DocumentError as error:
         raise CampaignError([f"{path}:{line}: {what}" for line, what in error.problems]) from None
+
+
+def _json(text: str) -> Any:  # noqa: ANN401 - a document
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except (RecursionError, ValueError):  # of thousands of digits
+        msg = "nested too deeply, or a number too long"
+        raise json.JSONDecodeError(msg, text, 0) from None
 
 
 def _lines(text: str) -> Mapping[documents.Path, int]:
@@ -108,7 +120,7 @@ def _records(path: Path) -> tuple[list[int], list[Record]]:
     problems: list[str] = []
     for number, line in _filled_lines(_text(path)):
         try:
-            record = json.loads(line)
+            record = _json(line)
         except ValueError as error:
             problems.append(f"{path}:{number}: no JSON: {error}")
             continue

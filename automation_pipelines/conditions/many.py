@@ -41,20 +41,17 @@ def belonging(
     `table` has `row_id`, `tenant_id` and the columns of `types`. Without a condition a rule holds for all.
     """
     waiting = [pl.DataFrame(schema=_HELD)]
-    engine.add(held=waiting[0])
-    engine.keep(into, "SELECT rule, row_id FROM held")
+    engine.keep(into, "SELECT CAST(0 AS BIGINT) AS rule, CAST(0 AS BIGINT) AS row_id WHERE false")
     for tenants, group in _by_tenants(rules).items():
         for pairs in _pairs(engine, table, tenants, group, types):
             waiting.append(pairs)
             if sum(map(len, waiting)) > _FULL:
                 _move(engine, waiting, into)
     _move(engine, waiting, into)
-    engine.connection.unregister("held")
 
 
 def _move(engine: Engine, waiting: list[pl.DataFrame], into: str) -> None:
-    engine.add(held=pl.concat(waiting))
-    engine.connection.execute(f'INSERT INTO "{into}" SELECT rule, row_id FROM held')
+    engine.extend(into, pl.concat(waiting))
     del waiting[1:]
 
 

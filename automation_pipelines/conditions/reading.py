@@ -8,12 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from automation_pipelines.conditions.tree import Condition
+from automation_pipelines.conditions.tree import FORMS, Condition
 from automation_pipelines.errors import ConditionError
 
 Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 _VALUE = "write a text, a number, true, false or null, or for in and not_in a list of those"
+_SAID = (  # for what pydantic says
+    ("valid tuple", "a list of conditions is needed"),
+    ("Tuple should have at least", "a list of at least one condition is needed"),
+    ("valid dictionary or instance of Condition", FORMS),
+)
 
 
 class _Conditions(BaseModel):
@@ -38,6 +43,8 @@ def read_model(model: type[_Model], data: Mapping[str, object]) -> _Model:
         return model.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
+        if any(detail["type"].startswith("recursion") for detail in details):
+            raise ConditionError(["conditions are nested too deeply"], [()]) from None
         found = dict(_placed(data, detail["loc"], detail["msg"]) for detail in details)
     raise ConditionError([_said(data, place, what) for place, what in found.items()], list(found))
 
@@ -49,7 +56,7 @@ def _placed(data: object, loc: Place, message: str) -> tuple[Place, str]:
             return loc[: number + 1], _VALUE  # a step further are the types that were tried in vain
         data = _inside(data, key)
     what = message.removeprefix("Value error, ")
-    return loc, "a list of conditions is needed" if what.endswith("valid tuple") else what
+    return loc, next((said for part, said in _SAID if part in what), what)
 
 
 def _said(data: object, place: Place, what: str) -> str:

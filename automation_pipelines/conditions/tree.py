@@ -4,7 +4,7 @@ Knows no columns: what fits which column is `check`'s.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -33,7 +33,7 @@ _Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | None
 _LEAF = frozenset({"field", "operator", "value"})
 _EVENT = frozenset({"event", "within", "at_least", "campaign", "step", "where"})
 _GROUPS = ("all", "any", "none")
-_FORMS = (
+FORMS = (
     "a condition is {field, operator, value}, {event, within, at_least, campaign, step, where} "
     "or one of {all: […]}, {any: […]}, {none: […]}"
 )
@@ -81,11 +81,11 @@ class Condition(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_form(cls, data: object) -> object:
-        if not isinstance(data, dict):
+        if not isinstance(data, Mapping):
             return data
         groups = [name for name in _GROUPS if name in data or f"{name}_of" in data]
         if len(groups) + bool(_LEAF & data.keys()) + bool(_EVENT & data.keys()) != 1:
-            raise ValueError(_FORMS)
+            raise ValueError(FORMS)
         if _EVENT & data.keys() and data.get("event") is None:
             msg = "condition on what happened: missing event"
             raise ValueError(msg)
@@ -99,7 +99,7 @@ class Condition(BaseModel):
         if self.group is not None or self.event is not None:
             return self
         if self.field is None or self.operator is None:
-            raise ValueError(_FORMS)
+            raise ValueError(FORMS)
         wrong = _misfit(self.operator, self.value)
         if wrong:
             msg = f"condition on '{self.field}': {self.operator} {wrong}"

@@ -21,7 +21,9 @@ _DAY = r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00(\.0+)?)?Z?)?\s*"
 def canonical(
     engine: Engine, raw: pa.Table, columns: Sequence[Column], text_ids: frozenset[str]
 ) -> pl.DataFrame:
-    """The rows of `raw`, which stays in `engine` as `raw`; `id_text` keeps the original key beside `id`."""
+    """The rows of `raw`; `id_text` keeps the original key beside `id`."""
+    if raw.num_rows == 0:
+        return no_rows(columns)
     engine.connection.register("raw", raw)
     outputs = [f'{expression(raw, column, text_ids)} AS "{column.name}"' for column in columns]
     outputs.insert(1, 'CAST("id" AS VARCHAR) AS id_text')

@@ -70,23 +70,26 @@ def percent(context: Context, value: float | Decimal | None) -> str:
 
 
 @jinja2.pass_context
-def plural(context: Context, count: float | None, **forms: str) -> str:
+def plural(context: Context, count: float | Decimal | str | None, **forms: str) -> str:
     """`3|plural(one="# day", other="# days")` → `3 days`: the form the language asks for, # the number."""
     if count is None:
         return ""
-    form = forms.get(_locale(context).plural_form(count))
+    form = forms.get(_locale(context).plural_form(Decimal(count) if isinstance(count, str) else count))
     if form is None:
         form = forms["other"]
     return form.replace("#", number(context, count))
 
 
 def _local(context: Context, value: str | date) -> date:
-    """Return a date as it is, an instant in the tenant's zone; ISO text, as the ledger has it, too."""
+    """Return a date as it is, an instant in the tenant's zone; ISO text, as the ledger has it, too.
+
+    A time that names no zone is what clocks there show already, wherever this runs.
+    """
     moment = value
     if isinstance(moment, str):
         whole_day = len(moment) == _ISO_DATE_LENGTH
         moment = date.fromisoformat(moment) if whole_day else datetime.fromisoformat(moment)
-    if isinstance(moment, datetime):
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
         return moment.astimezone(ZoneInfo(context["tenant"]["time_zone"]))
     return moment
 
@@ -118,7 +121,7 @@ def weekday(context: Context, value: str | date | None) -> str:
 @jinja2.pass_context
 def iso_date(context: Context, value: str | date | None) -> str:
     """`2026-03-14`, for an instant its day in the tenant's zone; nothing for null."""
-    return "" if value is None else f"{_local(context, value):%Y-%m-%d}"
+    return "" if value is None else _local(context, value).isoformat()[:_ISO_DATE_LENGTH]
 
 
 @jinja2.pass_context

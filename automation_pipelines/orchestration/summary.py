@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from automation_pipelines import decisions
-from automation_pipelines.cli.pipeline import table_of
+from automation_pipelines.cli.tables import table_of
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import jobs

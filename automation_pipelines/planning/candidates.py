@@ -60,7 +60,11 @@ def keep_everybody(made: Planned, campaigns: Sequence[ActiveCampaign], record: R
     for aim in made.aims(campaigns):
         by_audience.setdefault(aim.audience, []).append(aim)
     engine.add(**_experiments(made, campaigns, record))
-    tables = [_keep_candidates(made, AUDIENCES[name], found) for name, found in sorted(by_audience.items())]
+    peopled = [name for name in sorted(by_audience) if engine.count(audience_table(name))]
+    tables = [
+        _keep_candidates(made, AUDIENCES[name], by_audience[name])
+        for name in peopled or sorted(by_audience)[:1]  # of those without rows one says what the columns are
+    ]
     union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
     everybody = f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u"
     if made.by_name is None:
@@ -125,6 +129,7 @@ def _keep_candidates(made: Planned, audience: Audience, found: Sequence[Aim]) ->
         account=any(column.name == "account_id" for column in audience.columns),
         ruled=bool(rules),
         unruled=len(rules) < len(specs),
+        tested=any(spec.variants for spec in specs.values()),
     )
     table = f"candidates_{audience.name}"
     engine.keep(table, statement)

@@ -13,7 +13,7 @@ import polars as pl
 
 from automation_pipelines import calendar
 from automation_pipelines.catalogue.sources import SOURCES
-from automation_pipelines.engine import Engine
+from automation_pipelines.engine import Engine, shape
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.messages.context import SETTINGS
@@ -112,27 +112,41 @@ def plan(
         (active.spec.id, step) for active in present for step in ("", *(s.id for s in active.spec.parts))
     )
     engine.add(**small_tables(present, numbers, clock, tenancy.settings))
-    scope = keep_everybody(Planned(engine, files, numbers, clock, tenancy, by_name), present, record)
-    keep_people(engine, places_of(present))
-    keep_flow(engine, present, numbers, record, clock, by_name=by_name is not None)
+    planned = Planned(engine, files, numbers, clock, tenancy, by_name)
+    scope = keep_everybody(planned, present, record)
+    desk = Desk(engine, files, record.past, clock, by_name=by_name is not None)
+    silent = () if by_name else _silent(desk, scope, numbers)
+    rows = _judged_alone(planned, present, record)
+    if rows is None:
+        return Plan(clock, pl.DataFrame(schema=DECISIONS), scope, silent=silent)
+    gated = across(desk, rows if by_name is None else _let_in(rows))
+    made = typed(with_variables(engine, files, present, gated.rows))
+    return Plan(clock, made, scope, gated.held, gated.codes, silent)
+
+
+def _judged_alone(made: Planned, campaigns: Sequence[ActiveCampaign], record: Record) -> pl.DataFrame | None:
+    """The decisions of all gates that look at one subject at a time; `None`: there is no moment."""
+    engine, numbers, clock, tenancy = made.engine, made.numbers, made.clock, made.tenancy
+    if not engine.count("everybody"):
+        return None
+    keep_people(engine, places_of(campaigns))
+    keep_flow(engine, campaigns, numbers, record, clock, by_name=made.by_name is not None)
     engine.add(
-        settled=record.settled(engine.query(_SOUGHT if by_name is None else _SOUGHT_BY_NAME)),
+        settled=record.settled(engine.query(_SOUGHT if made.by_name is None else _SOUGHT_BY_NAME)),
         suppressions=record.suppressions(clock.as_of),
         past_sends=record.past_sends(numbers),
         offsets=_offsets(engine, clock),
-        assigns=assigns(places_of(present)),
-        **gate_inputs(present, numbers, tenancy.settings, record.past, clock),
+        assigns=assigns(places_of(campaigns)),
+        **gate_inputs(campaigns, numbers, tenancy.settings, record.past, clock),
     )
-    planner = _Planner(engine, files, present, record, clock, "due" if by_name is None else "requested")
+    planner = _Planner(engine, made.files, campaigns, record, clock, tenancy, made.by_name is not None)
     slices = -(-engine.count("everybody") // SLICE)
-    rows = pl.concat(planner.decide_slice(place, slices) for place in range(slices or 1))
+    found = [planner.decide_slice(place, slices) for place in range(slices)]
+    decided = [rows for rows in found if rows is not None]
+    if not decided:
+        return None
     # Each slice numbers its own; from here on they are one.
-    rows = rows.with_columns(moment_id=pl.int_range(pl.len(), dtype=pl.Int64))
-    desk = Desk(engine, files, record.past, clock, by_name=by_name is not None)
-    gated = across(desk, rows if by_name is None else _let_in(rows))
-    silent = () if by_name else _silent(desk, scope, numbers)
-    made = typed(with_variables(engine, files, present, gated.rows))
-    return Plan(clock, made, scope, gated.held, gated.codes, silent)
+    return pl.concat(decided).with_columns(moment_id=pl.int_range(pl.len(), dtype=pl.Int64))
 
 
 def _let_in(rows: pl.DataFrame) -> pl.DataFrame:
@@ -176,10 +190,10 @@ class _Planner:
     campaigns: Sequence[ActiveCampaign]
     record: Record
     clock: Clock
-    falling_due: str
-    """The statement that says when moments fall due."""
+    tenancy: Tenancy
+    by_name: bool
 
-    def decide_slice(self, place: int, slices: int) -> pl.DataFrame:
+    def decide_slice(self, place: int, slices: int) -> pl.DataFrame | None:
         """Decide for one of so many slices of the subjects: every gate looks at one subject at a time."""
         self.engine.keep(
             "candidates",
@@ -194,11 +208,8 @@ class _Planner:
         self._fall_due()
         self._keep("unsettled")
         self.engine.drop("due")
-        keep_judged(self.engine, self.files, self.campaigns, self.clock)
-        self._keep("moments")
-        self.engine.drop("unsettled", "judged")
-        rows = self._decide()
-        self.engine.drop("moments")
+        rows = self._decide() if self.engine.count("unsettled") else None
+        self.engine.drop("unsettled")
         return rows
 
     def _keep(self, name: str, **values: object) -> None:
@@ -209,8 +220,12 @@ class _Planner:
         days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM addressed WHERE {day} IS NOT NULL"
         wanted = self.engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
         self.engine.add(local_times=calendar.local_times(wanted), slots=self._slots())
-        times = {"as_of": self.clock.as_of} if self.falling_due == "requested" else {}
-        self.engine.keep("due", self.files.find("planning", self.falling_due).text, times)
+        statement = "due" if not self.by_name else "requested"
+        times = {"as_of": self.clock.as_of} if self.by_name else {}
+        schedules = [active.spec.schedule for active in self.campaigns]
+        spread = any(schedule.spread.longest for schedule in schedules if schedule)
+        falling_due = shape(self.files.find("planning", statement).text, spread=spread)
+        self.engine.keep("due", falling_due, times)
         self.engine.drop("addressed")
 
     def _slots(self) -> pl.DataFrame:
@@ -225,6 +240,9 @@ class _Planner:
         return calendar.window_slots(gates, since, self.clock.ahead + 2 * _DAY)
 
     def _decide(self) -> pl.DataFrame:
+        keep_judged(self.engine, self.files, self.campaigns, self.clock)
+        self._keep("moments")
+        self.engine.drop("judged")
         repeats = self.engine.query(
             "SELECT DISTINCT step_id, min(due_at - to_minutes(repeat_minutes + 1440)) OVER () AS since "
             "FROM moments WHERE repeat_minutes IS NOT NULL"
@@ -239,9 +257,15 @@ class _Planner:
         self._keep("people")
         self._keep("reached", as_of=self.clock.as_of, salt=self.record.salt)
         times = {"as_of": self.clock.as_of, "late_before": self.clock.late_before}
-        rows = self.engine.query(self.files.find("planning", "decided").text, times)
-        self.engine.drop("contacted", "people", "reached")
+        decided = shape(self.files.find("planning", "decided").text, held_out=self._held_out())
+        rows = self.engine.query(decided, times)
+        self.engine.drop("moments", "contacted", "people", "reached")
         return rows
+
+    def _held_out(self) -> bool:
+        """Whether anybody could be held out of anything."""
+        own = any(active.spec.policy.holdout for active in self.campaigns)
+        return own or bool(self.tenancy.values("holdout"))
 
 
 def profiles(tenancy: Tenancy) -> pl.DataFrame:

@@ -20,10 +20,11 @@ WITH members AS (
     INNER JOIN nearby AS r ON c.campaign_id = r.campaign_id AND a.anchor BETWEEN r.lo AND r.hi
     {% endif %}
     {% endif %}
-),
+)
 
+{% if tested %}
 -- A variant once used outranks the draw.
-drawn AS (
+, drawn AS (
     SELECT
         m.campaign_id,
         m.row_id,
@@ -42,6 +43,7 @@ drawn AS (
             AND draw01(x.seed, a.tenant_id || ':' || a.subject_id) >= v.lo
             AND draw01(x.seed, a.tenant_id || ':' || a.subject_id) < v.hi
 )
+{% endif %}
 
 SELECT
     '{{ audience }}' AS audience,
@@ -108,5 +110,11 @@ INNER JOIN reaches AS r
         AND CASE WHEN a.anchor < r.lo THEN false ELSE a.anchor <= r.hi END
 {% endif %}
 LEFT JOIN terms AS t ON s.place = t.place AND a.tenant_id = t.tenant_id
+{% if tested %}
 LEFT JOIN drawn AS d ON m.campaign_id = d.campaign_id AND m.row_id = d.row_id
-WHERE (NOT s.differs OR t.place IS NOT NULL) AND (s.variant IS NULL OR s.variant = d.variant)
+{% endif %}
+WHERE
+    (NOT s.differs OR t.place IS NOT NULL)
+    {% if tested %}
+    AND (s.variant IS NULL OR s.variant = d.variant)
+    {% endif %}

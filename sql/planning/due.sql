@@ -5,22 +5,19 @@ WITH nominal AS (
         d.*,
         s.lane,
         s.active_from,
-        plus_minutes(
-            CASE
-                WHEN d.minutes IS NOT NULL THEN plus_minutes(d.base_at, d.minutes)
-                -- A day of a timeline, or one after a step, does not lie before what it counts from.
-                WHEN f.not_before THEN greatest(l.instant, d.base_at)
-                ELSE l.instant
-            END,
-            -- Where it is spread each subject has a place of its own, the same every time.
-            coalesce(
-                CAST(
-                    floor(d.spread_minutes * draw01('spread:' || s.campaign, d.tenant_id || ':' || d.subject_id))
-                    AS BIGINT
-                ),
-                0
-            )
-        ) AS nominal_at,
+        CASE
+            WHEN d.minutes IS NOT NULL THEN plus_minutes(d.base_at, d.minutes)
+            -- A day of a timeline, or one after a step, does not lie before what it counts from.
+            WHEN f.not_before THEN greatest(l.instant, d.base_at)
+            ELSE l.instant
+        END
+        {% if spread %}
+        -- Each subject has a place of its own, the same every time.
+        + to_minutes(CAST(
+            floor(d.spread_minutes * draw01('spread:' || s.campaign, d.tenant_id || ':' || d.subject_id)) AS BIGINT
+        ))
+        {% endif %}
+        AS nominal_at,
         coalesce(d.anchor_at, n.instant) AS anchor_instant
     FROM addressed AS d
     INNER JOIN steps AS s ON d.place = s.place
