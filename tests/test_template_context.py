@@ -187,7 +187,7 @@ def test_a_step_with_a_subject_of_its_own_needs_none_and_is_checked() -> None:
     source = TemplateSource(None, "<p>x</p>")
     assert problems(source, campaign(step={"subject": "Hi {{ firstName }}"})) == []
     (problem,) = problems(source, campaign(step={"subject": "{{ nobody }}"}))
-    assert problem.startswith("subject: unknown variable 'nobody', allowed: ")
+    assert problem.startswith("subject: unknown variable 'nobody': a template knows")
     assert "subject, line 1" in problems(source, campaign(step={"subject": "{{ x"}))[0]
 
 

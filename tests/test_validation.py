@@ -76,6 +76,19 @@ def test_a_single_file_may_be_given(tmp_path: Path) -> None:
             GOOD + "    chanel: email\n",
             "8: steps.0.chanel: unknown key 'chanel' (did you mean 'channel'?), allowed:",
         ),
+        (
+            GOOD + "sender: {nam: Ada}\n",
+            "8: sender.nam: unknown key 'nam' (did you mean 'name'?), allowed: email, name, reply_to",
+        ),
+        (
+            GOOD + "policy: {guard: {fctor: 2}}\n",
+            "8: policy.guard.fctor: unknown key 'fctor' (did you mean 'factor'?), allowed: at_least, cap",
+        ),
+        (
+            GOOD + "    variants: {b: {templat: x}}\n",
+            "8: steps.0.variants.b.templat: unknown key 'templat' (did you mean 'template'?), allowed: at",
+        ),
+        (GOOD + 'window: {zone: "{birthday_time_zone}"}\n', "8: window.zone must be 'tenant'"),
         (GOOD + "title: Again\n", "8: the key 'title' is given twice"),
         (GOOD.replace("title: Care\n", ""), "1: title: must be given"),
         (GOOD.replace("channel: email", "channel: pigeon"), "6: unknown channel 'pigeon', allowed: email"),
@@ -213,7 +226,7 @@ def test_own_templates_and_layouts_take_precedence_over_the_shipped_ones(tmp_pat
         (
             "own/subject.txt",
             "Hi {{ frist_name }}",
-            "own/subject.txt: unknown variable 'frist_name' (did you mean",
+            "own/subject.txt: unknown variable 'frist_name' (did you mean 'first_name' or ",
         ),
         (
             "own/body.html",
@@ -223,7 +236,7 @@ def test_own_templates_and_layouts_take_precedence_over_the_shipped_ones(tmp_pat
         (
             "own/body.txt",
             "{{ number }}",
-            "own/body.txt: unknown variable 'number', allowed: age, agent_id, campaign.id",
+            "own/body.txt: unknown variable 'number': a template knows its audience's columns",
         ),
         ("own/body.html", "<p>{{ first_name </p>", "own: html, line 1: "),
         ("own/body.txt", "{{ first_name|shout }}", "own: text, line 1: No filter named 'shout'"),

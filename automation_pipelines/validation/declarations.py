@@ -5,28 +5,20 @@ all its problems. Nothing here knows what exists (audiences, templates): that is
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from automation_pipelines.campaign import Campaign, Policy, Schedule, Step, Window
-from automation_pipelines.conditions import Condition, unknown
+from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.conditions import unknown
 from automation_pipelines.validation.documents import Document, Path
 
 Problem = tuple[Path, str]
 
-_PARTS: dict[str, type[BaseModel]] = {
-    "steps": Step,
-    "policy": Policy,
-    "window": Window,
-    "schedule": Schedule,
-    "conditions": Condition,
-    "when": Condition,
-}
 _SLUG = "write lower-case letters, digits and hyphens, beginning with a letter or digit"
 _PATTERNS = {
     "id": _SLUG,
@@ -47,6 +39,7 @@ _WANTED = {
     "date_from_datetime_parsing": "a date such as 2026-05-31",
     "date_type": "a date such as 2026-05-31",
 }
+_OF_THE_WHOLE = ("too_short", "literal_error")
 _FILLED: dict[str, Any] = {"id": "unknown", "title": "unknown", "audience": ""}
 _NO_STEP = {"id": "unknown", "action": "unknown"}
 
@@ -117,9 +110,9 @@ def _complaints(error: ValidationError, part: _Partial, document: Document) -> l
     found = [
         _Complaint(_place(details, part, document), details) for details in error.errors(include_url=False)
     ]
-    # A list whose members are all wrong is also called too short.
-    inside = {complaint.place[:1] for complaint in found if len(complaint.place) > 1}
-    return [c for c in found if not (c.details["type"] == "too_short" and c.place in inside)]
+    # Of a list whose members are wrong, or a value one form of which it nearly has, that alone is told.
+    above = {complaint.place[:end] for complaint in found for end in range(1, len(complaint.place))}
+    return [c for c in found if not (c.details["type"] in _OF_THE_WHOLE and c.place in above)]
 
 
 def _place(details: ErrorDetails, part: _Partial, document: Document) -> Path:
@@ -127,7 +120,7 @@ def _place(details: ErrorDetails, part: _Partial, document: Document) -> Path:
     place: Path = tuple(details.get("ctx", {}).get("place", details["loc"]))
     if len(place) > 1 and place[0] == "steps" and part.order:
         place = ("steps", part.order[int(place[1])], *place[2:])
-    return place if details["type"] == "missing" else document.nearest(place)
+    return place if details["type"] == "missing" else document.within(place)
 
 
 def _problems(complaints: Iterable[_Complaint]) -> list[Problem]:
@@ -144,7 +137,7 @@ def _message(details: ErrorDetails, place: Path) -> str:
     kind, name = details["type"], str(place[-1]) if place else ""
     match kind:
         case "extra_forbidden":
-            return unknown("key", name, _keys(place[:-1]))
+            return unknown("key", name, _keys(details["loc"][:-1]))
         case "literal_error" | "enum":
             return _choice(str(details["input"]), details["ctx"]["expected"])
         case "string_pattern_mismatch":
@@ -163,6 +156,16 @@ def _choice(given: str, expected: str) -> str:
 
 def _keys(parent: Path) -> list[str]:
     """List the keys allowed in the mapping at `parent`."""
-    words = [str(part) for part in parent if isinstance(part, str)]
-    model = next((_PARTS[word] for word in reversed(words) if word in _PARTS), Campaign)
+    model: type[BaseModel] = Campaign
+    for part in parent:
+        fields = {info.alias or name: info for name, info in model.model_fields.items()}
+        if part in fields:  # else a place in a list, a key that is free, or the form that was tried
+            model = next(_models(fields[str(part)].annotation), model)
     return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)

@@ -49,6 +49,13 @@ class Document:
             path = path[:-1]
         return path
 
+    def within(self, path: Path) -> Path:
+        """Return `path` without the parts that the document does not have."""
+        found: Path = ()
+        for part in path:
+            found = (*found, part) if (*found, part) in self.lines else found
+        return found
+
     def line(self, path: Path) -> int:
         """Return the line of `path`, or of the nearest part above it."""
         return self.lines[self.nearest(path)]

@@ -21,7 +21,7 @@ from automation_pipelines.model import Purpose
 from automation_pipelines.validation.declarations import Problem
 from automation_pipelines.validation.documents import Path
 from automation_pipelines.validation.known import Known
-from automation_pipelines.validation.rehearsal import sample, variables
+from automation_pipelines.validation.rehearsal import sample, unknown_variable, variables
 
 _OURS = ("custom.", "tenant.")
 _SOME_DAY = date(2026, 1, 1)
@@ -189,7 +189,7 @@ def _text_checks(
 def _strange(value: object, key: str, allowed: Collection[str]) -> Iterator[str]:
     for text, names in needed_by(value, key):
         for name in sorted(names.difference(allowed)):
-            yield f"{text}: {unknown('variable', name, allowed)}"
+            yield f"{text}: {unknown_variable(name, allowed)}"
 
 
 @contextmanager

@@ -27,6 +27,8 @@ def programme_checks(spec: Campaign, audience: Audience) -> Iterator[Problem]:
     yield from _condition_checks(spec.conditions, ("conditions",), audience)
     yield from _condition_checks(spec.exit, ("exit",), audience)
     yield from _named(spec.zone, ("zone",), _ZONES)
+    if spec.window is not None and setting_in(spec.window.zone) is not None:
+        yield ("window", "zone"), "window.zone must be 'tenant', 'recipient' or an IANA name, not a setting"
     yield from _anchor_checks(spec, audience)
     yield from _entry_checks(spec, audience)
     if spec.policy.max_lateness and spec.policy.max_lateness.setting:

@@ -5,6 +5,7 @@ is sent and no customer is looked at.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.catalogue.types import Audience, Column, Type
-from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import MessageError
 from automation_pipelines.messages import NAMESPACES, NOTES, TemplateSource, file_of, text_needs
 from automation_pipelines.messages.context import SETTINGS, STANDING, Occasion, context, standard_settings
@@ -66,6 +66,7 @@ _NAMED: Mapping[str, object] = {
 _MESSAGE = ("channel", "locale", "direction")
 _COUPON = "SAMPLE-2026"
 _ITEMS = 2
+_NEAREST = 3
 
 
 def variables(
@@ -148,7 +149,7 @@ def rehearse(
         strange = _strange(rehearsed, allowed)
         yield from (f"template {home / file}: {what}" for (file, _), what in strange.items())
         subject = sorted(text_needs(step.subject, "subject") - allowed) if step and step.subject else []
-        yield from (f"subject: {unknown('variable', name, allowed)}" for name in subject)
+        yield from (f"subject: {unknown_variable(name, allowed)}" for name in subject)
         if subject:
             return
         told = {name for _, name in strange}
@@ -164,13 +165,25 @@ def rehearse(
         yield f"template {home}: {error}"
 
 
+def unknown_variable(name: str, allowed: Collection[str]) -> str:
+    """Say which variables are nearest, and where the others are told: they are too many for a line."""
+    # Whoever leaves out where it belongs means `account.name` by `name`.
+    own = [other for other in sorted(allowed) if other.rpartition(".")[2] == name]
+    nearest = dict.fromkeys([*own, *get_close_matches(name, sorted(allowed), n=_NEAREST)])
+    hint = f" (did you mean {' or '.join(map(repr, list(nearest)[:_NEAREST]))}?)" if nearest else ""
+    where = (
+        "a template knows its audience's columns (docs/data-dictionary.md) and what docs/templates.md lists"
+    )
+    return f"unknown variable '{name}'{hint}: {where}"
+
+
 def _strange(rehearsed: Rehearsed, allowed: Collection[str]) -> dict[tuple[str, str], str]:
     """Find unknown variables by file and name."""
     found = {}
     for label, names in rehearsed.needed.items():
         part, _, tag = label.partition(".")
         for name in sorted(names - frozenset(allowed)):
-            found[file_of(part, tag), name] = unknown("variable", name, allowed)
+            found[file_of(part, tag), name] = unknown_variable(name, allowed)
     return found
 
 
