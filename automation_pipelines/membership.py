@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from automation_pipelines.campaign import Campaign
+from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.engine import Engine, open_engine
+from automation_pipelines.errors import AutomationError
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.planning import Clock, Planned, Tenancy, asked_demands, keep_members
@@ -53,3 +56,24 @@ def count_members(installation: Installation, spec: Campaign, *, now: datetime) 
             f"FROM {found.table} AS a LEFT JOIN belonging AS b ON a.row_id = b.row_id "
             "GROUP BY a.tenant_id ORDER BY a.tenant_id"
         )
+
+
+def missing_source(installation: Installation, audience: str) -> str | None:
+    """The source an audience is about where this CRM has no such thing: the audience selects nobody then.
+
+    `None`, too, while the CRM cannot be asked.
+    """
+    entry = AUDIENCES[audience]
+    about = [entry.subject, *(["accounts"] if entry.facts else [])]
+    try:
+        with installation.crm:
+            return next((name for name in about if _absent(installation, name)), None)
+    except (AutomationError, OSError):
+        return None
+
+
+def _absent(installation: Installation, name: str) -> bool:
+    if name not in CRM_SOURCES:
+        return False
+    file = installation.sqlfiles.find("sources", name)
+    return file.empty or (CRM_SOURCES[name].optional and file.shipped and not installation.crm.has(name))

@@ -1,5 +1,6 @@
 """`automation campaign`, as it is typed."""
 
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,3 +137,25 @@ def test_actions_need_a_crm_that_can_be_written(run: Run, front: Front, tmp_path
 
 def test_the_playbooks_can_be_found_and_applied(run: Run) -> None:
     assert "sla-escalation" in run("apply", "--dry-run", FOLDER).output
+
+
+def test_a_campaign_about_what_the_crm_does_not_have_is_applied_with_a_warning(
+    run: Run, care: Path, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "crm.db") as crm:
+        crm.execute("CREATE TABLE customers (id INTEGER)")
+    assert "warning" not in run("apply", care).stderr
+    folder = tmp_path / "templates" / "plain"
+    folder.mkdir(parents=True)
+    for name in ("subject.txt", "body.html", "body.txt"):
+        (folder / name).write_text("Hello")
+    text = CARE.replace("birthdays", "accounts_created").replace("template: birthday", "template: plain")
+    care.write_text(text, encoding="utf-8")
+    told = run("apply", care).stderr
+    assert "warning: care: this CRM has no accounts, so audience accounts_created selects nobody" in told
+    crm.close()
+
+
+def test_what_changes_nothing_starts_nothing(run: Run, care: Path) -> None:
+    run("apply", care, "--dry-run", "--start", fails=RefusedError)
+    run("apply", care, "--diff", "--start", fails=RefusedError)

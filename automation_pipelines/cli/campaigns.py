@@ -20,8 +20,9 @@ from automation_pipelines.cli.subjects import ORDERS, progress
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.cli.testing import test
 from automation_pipelines.difference import difference
+from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.campaigns import CampaignStore
-from automation_pipelines.membership import count_members
+from automation_pipelines.membership import count_members, missing_source
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -63,7 +64,11 @@ def apply(
 
     Every problem of every file is reported, and then nothing is stored.
     """
+    if start and (dry_run or diff):
+        msg = "--start goes with neither --dry-run nor --diff: those change nothing"
+        raise RefusedError(msg)
     drafts = load(paths, known_here(front.settings, front.sqlfiles))
+    _warn(front, drafts)
     store = _store(front)
     if diff:
         _show_difference(front, drafts, days)
@@ -78,6 +83,15 @@ def apply(
             "drafts send nothing: look with `automation preview --campaign ID`, "
             "let go with `automation campaign start ID`"
         )
+
+
+def _warn(front: Front, drafts: Sequence[Draft]) -> None:
+    audiences = dict.fromkeys(draft.spec.audience for draft in drafts)
+    for audience in audiences:
+        if (source := missing_source(front.installation, audience)) is not None:
+            names = ", ".join(draft.spec.id for draft in drafts if draft.spec.audience == audience)
+            what = f"warning: {names}: this CRM has no {source}, so audience {audience} selects nobody"
+            click.secho(f"{what}; `automation crm check` says how to name a table", fg="yellow", err=True)
 
 
 def _show_difference(front: Front, drafts: Sequence[Draft], days: int) -> None:
