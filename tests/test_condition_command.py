@@ -61,6 +61,9 @@ def test_each_record_is_answered_for_with_its_line_and_counted(ask: Ask) -> None
     ("data", "counted"),
     [
         ({"isActive": True, "conditions": []}, "3 of 3"),
+        ({"isActive": True}, "3 of 3"),
+        ({"id": "r1", "name": "a rule has an id too", "isActive": False, "conditions": []}, "0 of 3"),
+        ({"id": "r1", "conditions": [{"field": "worth", "operator": "equals", "value": 5}]}, "1 of 3"),
         ({"isActive": False, "conditions": []}, "0 of 3"),
         ({"validUntil": "2026-03-02T08:59:59Z", "conditions": []}, "0 of 3"),
         ([{"field": "über\u2028all", "operator": "equals", "value": "\U0001f600"}], "1 of 3"),
@@ -70,6 +73,12 @@ def test_each_record_is_answered_for_with_its_line_and_counted(ask: Ask) -> None
 )
 def test_a_rule_or_conditions_alone_will_do(ask: Ask, data: Any, counted: str) -> None:
     assert ask(json.dumps(data), name="asked.json")[-1] == f"{counted} records match"
+
+
+@pytest.mark.parametrize("name", ["asked.json", "asked.yaml"])
+def test_a_byte_order_mark_in_front_is_nothing(ask: Ask, name: str) -> None:
+    asked = '\ufeff[{"field": "f", "operator": "equals", "value": 1}]'
+    assert ask(asked, name=name, lines='\ufeff{"f": 1}\r\n{"f": 2}\r\n')[:2] == ["1: yes", "2: no"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +103,9 @@ def test_a_rule_or_conditions_alone_will_do(ask: Ask, data: Any, counted: str) -
         ("just words", "c.yaml", None, "c.yaml:1: conditions: a list of conditions is needed"),
         ("[]", "c.json", "{}\n\n[1]\n{", "records.jsonl:3: a record is an object"),
         ("[]", "c.json", "{}\n\n[1]\n{", "records.jsonl:4: no JSON"),
+        ("[]", "c.json", "{}\n" + "[" * 100_000, "records.jsonl:2: no JSON: nested too deeply"),
+        ("[" * 100_000, "c.json", None, "c.json:1: no JSON: nested too deeply"),
+        ("9" * 5000, "c.json", None, "c.json:1: no JSON: nested too deeply, or a number too long"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_line(

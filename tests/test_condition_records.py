@@ -2,7 +2,9 @@
 
 import json
 import math
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -216,7 +218,11 @@ def test_groups_may_be_nested() -> None:
             {"any": [leaf("equals", 1), leaf("in", 1, "g")]},
             "conditions[0].any[1]: condition on 'g': in needs",
         ),
-        ({"any": []}, "conditions[0].any"),
+        (MappingProxyType({"field": "f", "operator": "equals"}), "condition on 'f': missing value"),
+        ({"any": []}, "conditions[0].any: a list of at least one condition is needed"),
+        ({"none": []}, "conditions[0].none: a list of at least one condition is needed"),
+        ({"all": "f"}, "conditions[0].all: a list of conditions is needed"),
+        (leaf("Equals", 1), "conditions[0].operator on 'f'"),
         ({"all": None}, "a condition is {field, operator, value}"),
         ({"field": None, "operator": "equals", "value": 1}, "a condition is {field, operator, value}"),
         ({"field": "f", "operator": None, "value": 1}, "a condition is {field, operator, value}"),
@@ -224,8 +230,8 @@ def test_groups_may_be_nested() -> None:
             {"event": "email_opened", "where": {"field": "step"}},
             "condition on 'step': missing operator, value",
         ),
-        ("f = 1", "conditions[0]"),
-        (None, "conditions[0]"),
+        ("f = 1", "conditions[0]: a condition is {field, operator, value}"),
+        (None, "conditions[0]: a condition is {field, operator, value}"),
     ],
 )
 def test_what_is_refused_is_named(condition: object, message: str) -> None:
@@ -239,6 +245,17 @@ def test_all_that_is_refused_is_said_at_once() -> None:
     with pytest.raises(ConditionError) as refused:
         matches([leaf("in", 1), leaf("equals", 1), leaf("less_than", None, "g")], [])
     assert [problem.split(":")[0] for problem in refused.value.problems] == ["conditions[0]", "conditions[2]"]
+
+
+def test_groups_in_groups_have_an_end() -> None:
+    asked: dict[str, object] = leaf("equals", 1)
+    for _ in range(200):
+        asked = {"none": [asked]}
+    assert matches([asked], [{"f": 1}, {"f": 2}]) == [True, False]
+    for _ in range(1000):
+        asked = {"none": [asked]}
+    with pytest.raises(ConditionError, match=r"^conditions are nested too deeply$"):
+        matches([asked], [{"f": 1}])
 
 
 @pytest.mark.parametrize("conditions", [None, "x", 7, {"f": 1}])
@@ -340,12 +357,20 @@ def applies(**changes: object) -> list[bool]:
         ({"validUntil": "2026-03-10T11:59:59.999Z"}, False),
         ({"validUntil": "2026-03-10T13:00:00+01:00"}, True),
         ({"validUntil": "2026-03-10T12:59:00+01:00"}, False),
+        ({"validFrom": "2026-03-10 14:00:00+02"}, True),
+        ({"validFrom": "2026-03-10t12:00z", "validUntil": "2026-03-10T17:30:00.000+0530"}, True),
+        ({"validFrom": "0001-01-01T00:00:00+14:00", "validUntil": "9999-12-31T23:59:59-12:00"}, True),
+        ({"validFrom": "9999-12-31T23:59:59-12:00"}, False),
         ({"validFrom": "2026-03-10"}, True),
         ({"validUntil": "2026-03-10"}, False),
         ({"maxExecutions": 3, "executionCount": 2}, True),
         ({"maxExecutions": 3, "executionCount": 3}, False),
         ({"maxExecutions": 3, "executionCount": None}, True),
+        ({"maxExecutions": 3, "executionCount": -1}, True),
+        ({"maxExecutions": None, "executionCount": 10**30}, True),
+        ({"maxExecutions": 2.0, "executionCount": 2}, False),
         ({"maxExecutions": 0}, False),
+        ({"maxExecutions": 0, "executionCount": None}, False),
         ({"conditions": {"any": [leaf("equals", 1), leaf("equals", 3)]}}, True),
         ({"name": "what other tools keep in it", "actions": []}, True),
     ],
@@ -361,10 +386,15 @@ def test_when_a_rule_applies(changes: dict[str, object], expected: bool) -> None
         ({"isActive": "true"}, "isActive"),
         ({"isActive": None}, "isActive"),
         ({"maxExecutions": -1}, "maxExecutions"),
-        ({"maxExecutions": "3"}, "maxExecutions"),
+        ({"maxExecutions": "3"}, "maxExecutions: Input should be a valid number"),
+        ({"maxExecutions": True}, "maxExecutions: Input should be a valid number"),
+        ({"executionCount": "2"}, "executionCount: Input should be a valid number"),
         ({"validFrom": "not a date"}, "validFrom: 'not a date' is no time"),
         ({"validUntil": "2026-03-10T12:00:00"}, "validUntil: '2026-03-10T12:00:00' is no time with a zone"),
         ({"validUntil": ""}, "validUntil"),
+        ({"validUntil": 0}, "validUntil: 0 is no time"),
+        ({"validUntil": "2026-03-10T24:00:00Z"}, "validUntil: '2026-03-10T24:00:00Z' is no time"),
+        ({"validUntil": "2026-03-10T12:00:00+24:00"}, "validUntil"),
         ({"validUntil": "2026-02-30T12:00:00Z"}, "validUntil"),
         ({"conditions": None}, "conditions: a list of conditions is needed"),
         ({"isActive": False, "conditions": [leaf("less_than", True)]}, "condition on 'f': less_than needs"),
@@ -374,6 +404,21 @@ def test_what_is_refused_of_a_rule(changes: dict[str, object], message: str) -> 
     with pytest.raises(ConditionError) as refused:
         applies(**changes)
     assert message in str(refused.value)
+    assert len(refused.value.problems) == 1
+
+
+def test_any_mapping_is_a_rule_and_nothing_else_is() -> None:
+    assert rule_matches(MappingProxyType(RULE), [{"f": 1}], NOW) == [True]
+    others: list[object] = [None, [], "rule"]
+    for other in others:
+        with pytest.raises(ConditionError, match="a rule is an object with conditions"):
+            rule_matches(other, [{"f": 1}], NOW)
+
+
+@pytest.mark.parametrize("now", [None, "", "2026-03-10T12:00:00", datetime(2026, 3, 10)])  # noqa: DTZ001
+def test_a_rule_is_asked_at_an_instant(now: Any) -> None:
+    with pytest.raises(ValueError, match=r"time|zone"):
+        rule_matches(RULE, [{"f": 1}], now)
 
 
 def _answer(ask: Any) -> object:

@@ -211,6 +211,9 @@ def test_a_template_source_survives_json() -> None:
         ("{{ '2026-03-14T18:30:00Z'|long_date }}", "15 March 2026"),
         ("{{ '2026-03-14'|long_date }}", "14 March 2026"),
         ("{{ '2026-03-14T18:30:00Z'|iso_date }}", "2026-03-15"),
+        ("{{ '2026-03-14T18:30:00'|local_time }}", "14 March 2026, 18:30"),  # in no zone: as it stands
+        ("{{ '0001-02-03'|iso_date }}", "0001-02-03"),
+        ("{{ '3'|plural(one='# day', other='# days') }}", "3 days"),
         ("{{ none|local_time }}{{ none|long_date }}{{ none|iso_date }}", ""),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from automation_pipelines.calendar import instant_of
 from automation_pipelines.campaign import Schedule
@@ -73,6 +74,14 @@ def test_the_times_of_a_cron_expression(cron: str, expected: list[str]) -> None:
     made = Schedule.model_validate({"cron": cron})
     found = slots(made, date(2026, 3, 1), date(2026, 3, 8))
     assert [f"{slot.day:%d} {slot.at:%H:%M}" for slot in found] == expected
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 0 9 * * *", "0 9 * * * *", "0 9 * *", "", "@daily", "0 9 * * 8", "0 9 30 2 *"]
+)
+def test_a_cron_expression_has_five_fields_that_can_be(cron: str) -> None:
+    with pytest.raises(ValidationError, match="is no cron expression"):
+        Schedule.model_validate({"cron": cron})
 
 
 def test_a_cron_expression_keeps_to_start_end_and_the_days_that_are_excluded() -> None:

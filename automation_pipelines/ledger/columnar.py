@@ -9,6 +9,7 @@ locks the other holds. So ADBC only writes private staging files, which are then
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,32 @@ def _series(name: str, kind: pl.DataType | None, values: Sequence[Any]) -> pl.Se
     return pl.Series(name, values, dtype=kind)
 
 
-def read_postgresql(uri: str, query: Query) -> pl.DataFrame:
-    """Read Arrow through a connection of its own."""
-    with adbc_postgresql.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
+def readers(uri: str) -> sa.Pool:
+    """Connections for `read_postgresql`, of which one is kept: to connect takes as long as many reads.
+
+    One that a server has closed meanwhile is replaced.
+    """
+    pool = sa.QueuePool(
+        lambda: adbc_postgresql.connect(uri, autocommit=True),
+        pool_size=1,
+        max_overflow=-1,
+        reset_on_return=None,
+    )
+
+    @sa.event.listens_for(pool, "checkout")
+    def alive(connection: adbc_postgresql.Connection, *_: object) -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except adbc_postgresql.Error as error:
+            raise sa.exc.DisconnectionError from error
+
+    return pool
+
+
+def read_postgresql(pool: sa.Pool, query: Query) -> pl.DataFrame:
+    """Read Arrow through a connection of `readers`."""
+    with closing(pool.connect()) as connection, connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(query.text, _arrow_row(query) if query.values else None)
         frame = pl.from_arrow(cursor.fetch_arrow_table())
     if not isinstance(frame, pl.DataFrame):  # a table never becomes a series

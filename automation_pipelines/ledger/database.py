@@ -29,6 +29,7 @@ from automation_pipelines.ledger.columnar import (
     raw,
     read_postgresql,
     read_sqlite,
+    readers,
     sql_type,
 )
 from automation_pipelines.ledger.tables import EPOCH, MICROSECOND, UtcDateTime, installation
@@ -173,13 +174,14 @@ class Database:
         element = sa.text(statement) if isinstance(statement, str) else statement
         query = Query.of(element, parameters or {}, self.dialect)
         if self.dialect == "postgresql":
-            return read_postgresql(self._adbc_uri, query)
+            return read_postgresql(self._readers, query)
         with self.reading() as connection:
             return read_sqlite(connection, query)
 
-    @property
-    def _adbc_uri(self) -> str:
-        return self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    @cached_property
+    def _readers(self) -> sa.Pool:
+        uri = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return readers(uri)
 
     def ingest(self, connection: sa.Connection, name: str, frame: pl.DataFrame) -> sa.TableClause:
         """Bulk-load `frame` as temporary table `name` of the transaction of `begin()`.
@@ -275,6 +277,8 @@ class Database:
     def close(self) -> None:
         """Close idle connections."""
         self.engine.dispose()
+        if "_readers" in self.__dict__:
+            self._readers.dispose()
 
     def __str__(self) -> str:
         """The URL without its password and options, which may hold another."""
