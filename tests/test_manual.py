@@ -194,6 +194,21 @@ def test_what_is_a_customers_is_found_by_the_customer(office: World) -> None:
     assert told(made) == [("1", "nudge", "planned"), ("2", "nudge", "planned"), ("4", None, UNKNOWN)]
 
 
+def test_a_customer_of_another_tenant_is_not_left_out_silently(office: World) -> None:
+    office.add("quotes", id=71, customer_id=1, sent_at="2026-03-09T10:00")
+    office.apply(QUOTES, start=LONG_AGO)
+    made = ask(office, MONDAY, "quotes", customers=("1", "4"), tenant_id=2)
+    assert told(made) == [("1", None, UNKNOWN), ("4", None, UNKNOWN)]
+    assert made.outcomes["why"][0] == "none of the customers of tenant 2 has this key: check it"
+    made = ask(office, MONDAY, "quotes", customers=("4",))
+    assert made.outcomes["why"][0] == "the CRM has no quotes of the customer with this key"
+
+
+def test_a_key_too_long_for_a_number_names_nobody(office: World) -> None:
+    office.apply(BIRTHDAY, start=LONG_AGO)
+    assert told(ask(office, MONDAY, subjects=("9" * 25,))) == [("9" * 25, None, UNKNOWN)]
+
+
 def test_a_broadcast_is_brought_forward(office: World) -> None:
     schedule = {"date": "2026-03-10", "at": "09:00"}
     office.apply({**BIRTHDAY, "id": "sale", "audience": "customers", "schedule": schedule}, start=LONG_AGO)

@@ -61,6 +61,7 @@ def test_what_makes_no_sense_is_refused(run: Run) -> None:
     run("release", "hook", "--subject", "2", fails=True)
     run("enter", "nothing", "--subject", "2", fails=True)
     run("enter", "hook", "--subject", "99", fails=True)
+    run("enter", "hook", "--subject", "9" * 5000, fails=True)
     run("enter", "hook", "--subject", "3", "--tenant", "1", fails=True)
     run("enter", "hook", "--subject", "2")
     run("enter", "hook", "--subject", "2", fails=True)

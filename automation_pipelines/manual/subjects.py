@@ -8,17 +8,16 @@ import polars as pl
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
-from automation_pipelines.catalogue.types import Among, InRange, Keeper, OnMonthDay
+from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import Demand, Keys, Selection
 from automation_pipelines.installation import Installation
 from automation_pipelines.manual.request import Request
 from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.subjects import look_up, those
 from automation_pipelines.tick import read_frames
 
 _CUSTOMERS = "customers"
-_MANY = 5_000
-"""More keys than this are not worth a predicate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +32,25 @@ class Named:
 def find(installation: Installation, spec: Campaign, request: Request) -> Named:
     """Look the keys up in the CRM; `RefusedError` for one that several tenants have."""
     source = AUDIENCES[spec.audience].subject
-    own = (*request.subjects, *(request.customers if source == _CUSTOMERS else ()))
-    theirs = () if source == _CUSTOMERS else request.customers
-    found = _look_up(installation, source, "id", own)
-    none = f"none of the CRM's {source} has this key: check it"
-    missing = [(key, none) for key in own if key not in set(found["id_text"])]
-    if theirs:
-        holders = _look_up(installation, _CUSTOMERS, "id", theirs)
-        held = _look_up(installation, source, _customer_column(spec, source), theirs, holders)
-        found = pl.concat([found, held.drop("customer", strict=False)])
-        having = holders.filter(pl.col("id").is_in(held["customer"].implode()))["id_text"]
-        missing += [
-            (key, f"the CRM has no {source} of a customer with this key")
-            for key in theirs
-            if key not in set(having)
-        ]
-    if request.tenant_id is not None:
-        found = found.filter(pl.col("tenant_id") == request.tenant_id)
-        none = f"none of the {source} of tenant {request.tenant_id} has this key"
-        missing += [(key, none) for key in own if key not in {*found["id_text"], *dict(missing)}]
-    found = found.unique(maintain_order=True).sort("tenant_id", "id")
-    _in_one_tenant(found, source, own)
-    return Named(found, tuple(dict.fromkeys(missing)))
+    if source == _CUSTOMERS:
+        return _named(installation, source, (*request.subjects, *request.customers), request.tenant_id)
+    own = _named(installation, source, request.subjects, request.tenant_id)
+    if not request.customers:
+        return own
+    column = _customer_column(spec, source)
+    holders = _named(installation, _CUSTOMERS, request.customers, request.tenant_id)
+    theirs = _held_by(installation, source, column, holders.rows)
+    rows = pl.concat([own.rows, theirs.drop("holder")]).unique().sort("tenant_id", "id")
+    without = holders.rows.filter(~pl.col("id_text").is_in(theirs["holder"].implode()))["id_text"]
+    none = f"the CRM has no {source} of the customer with this key"
+    return Named(rows, (*own.missing, *holders.missing, *((key, none) for key in without)))
+
+
+def _named(installation: Installation, source: str, keys: Sequence[str], tenant: int | None) -> Named:
+    rows = look_up(installation, source, keys, tenant).sort("tenant_id", "id")
+    whose = f"the CRM's {source}" if tenant is None else f"the {source} of tenant {tenant}"
+    missing = [key for key in dict.fromkeys(keys) if key not in set(rows["id_text"])]
+    return Named(rows, tuple((key, f"none of {whose} has this key: check it") for key in missing))
 
 
 def _customer_column(spec: Campaign, source: str) -> str:
@@ -65,47 +61,15 @@ def _customer_column(spec: Campaign, source: str) -> str:
     raise RefusedError(msg)
 
 
-def _in_one_tenant(found: pl.DataFrame, source: str, keys: Sequence[str]) -> None:
-    several = found.filter(pl.col("id_text").is_duplicated(), pl.col("id_text").is_in(list(keys)))
-    if len(several):
-        keys = several["id_text"].unique().sort().to_list()
-        msg = f"several {source} have the key {', '.join(keys)}: say which tenant's is meant with --tenant"
-        raise RefusedError(msg)
-
-
-def _look_up(
-    installation: Installation,
-    source: str,
-    column: str,
-    keys: Sequence[str],
-    holders: pl.DataFrame | None = None,
-) -> pl.DataFrame:
-    """The rows of `source` with these keys; with `holders`, those whose `column` names one of them."""
-    columns = frozenset({"tenant_id", column} - {"id"})
-    numbers = _numbers(keys) if holders is None else holders["id"].to_list()
-    where = _predicate(installation.sqlfiles, source, column, numbers, keys)
-    rows = read_frames(installation, [Demand(source, columns, (Selection(where),))])[source]
-    if holders is None:
-        return rows.filter(pl.col("id_text").is_in(list(keys))).select("id", "id_text", "tenant_id")
-    whom = holders.select("tenant_id", pl.col("id").alias(column))
-    theirs = rows.join(whom, on=["tenant_id", column], how="semi")
-    return theirs.select("id", "id_text", "tenant_id", pl.col(column).alias("customer"))
-
-
-def _numbers(keys: Sequence[str]) -> list[int]:
-    return [int(key) for key in keys if key.isascii() and key.isdigit()]
-
-
-def _predicate(
-    files: SqlFiles, source: str, column: str, numbers: Sequence[int], texts: Sequence[str]
-) -> tuple[Among | Keys, ...]:
-    """These keys and no others, as the CRM holds them; what cannot be asked for restricts nothing."""
-    if len(texts) > _MANY:
-        return ()
-    kept_here = SOURCES[source].origin is Keeper.LEDGER
-    if not kept_here and column in files.find("sources", source).directive("text ids"):
-        return (Among(column, tuple(texts)),)
-    return (Keys(column, frozenset(numbers)),)
+def _held_by(installation: Installation, source: str, column: str, holders: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `source` whose `column` names one of the holders, whose key is beside it as `holder`."""
+    where = those(
+        installation.sqlfiles, source, column, holders["id"].to_list(), holders["id_text"].to_list()
+    )
+    demand = Demand(source, frozenset({"tenant_id", column}), (Selection(where),))
+    rows = read_frames(installation, [demand])[source]
+    whom = holders.select("tenant_id", pl.col("id").alias(column), pl.col("id_text").alias("holder"))
+    return rows.join(whom, on=["tenant_id", column]).select("id", "id_text", "tenant_id", "holder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +99,7 @@ class Narrow:
         column = self._column(source)
         if about and column is not None:
             numbers, texts = self.rows["id"].to_list(), self.rows["id_text"].to_list()
-            yield from _predicate(self.files, source, column, numbers, texts)
+            yield from those(self.files, source, column, numbers, texts)
 
     def _column(self, source: str) -> str | None:
         if source == self.source:
