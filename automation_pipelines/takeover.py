@@ -7,7 +7,7 @@ twice adds nothing. Addresses are kept as salted hashes only.
 Which moments a past send stands for is planning's to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -102,13 +102,24 @@ def _lines(kind: Kind, path: Path) -> pl.DataFrame:
         msg = f"{path}: cannot be read as CSV with a header, or as JSON Lines (*.jsonl): {error}"
         raise SourceError(msg) from None
     names = {name: name.strip().lower() for name in frame.columns}
-    strange = sorted(set(names.values()) - set(COLUMNS[kind]))
-    if strange:
-        msg = f"{path}: unknown column {', '.join(strange)}; {kind} have {', '.join(COLUMNS[kind])}"
+    for column, wrong in _strange(kind, names, frame.schema):
+        msg = f"{path}: {column}: {wrong}; {kind} have {', '.join(COLUMNS[kind])}"
         raise SourceError(msg)
     texts = frame.rename(names).cast(pl.String)
     absent = [pl.lit(None, pl.String).alias(name) for name in _ALL if name not in texts.columns]
     return texts.with_columns(absent).with_row_index("line", offset=first)
+
+
+def _strange(kind: Kind, names: Mapping[str, str], schema: pl.Schema) -> Iterator[tuple[str, str]]:
+    """Columns that cannot be taken over, by the names they have in the file, and why."""
+    given = list(names.values())
+    for column, name in names.items():
+        if name not in COLUMNS[kind]:
+            yield column, "unknown column"
+        elif given.count(name) > 1:
+            yield column, "given twice"
+        elif schema[column].is_nested():
+            yield column, "holds lists or objects, not single values"
 
 
 def _known(campaigns: CampaignStore, sqlfiles: SqlFiles) -> dict[str, pl.DataFrame]:

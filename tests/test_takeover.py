@@ -54,7 +54,8 @@ def test_consents_are_kept_by_channel_and_topic(world: World, tmp_path: Path) ->
     file.write_text(
         '{"address": "+44 20 7946 0000", "channel": "sms", "state": "opted_in", '
         '"at": "2025-05-01T10:00:00+01:00"}\n'
-        '{"address": "kim@mail.example.com", "topic": "news", "state": "pending"}\n'
+        '{"address": "kim@mail.example.com", "topic": "news", "state": "pending", '
+        '"at": "2025-05-01T10:00:00Z"}\n'
     )
     assert _take(world, "consents", file, tenant="1") == Taken(2, 2)
     rows = world.installation.database.read(consents.select().order_by(consents.c.id))
@@ -63,6 +64,30 @@ def test_consents_are_kept_by_channel_and_topic(world: World, tmp_path: Path) ->
         ("email", "news", "pending", "consents.jsonl"),
     ]
     assert rows["at"][0] == datetime(2025, 5, 1, 9, tzinfo=UTC)
+
+
+def test_a_consent_without_a_time_could_undo_a_later_word(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "consents.csv"
+    file.write_text("tenant_id,address,state\n1,kim@mail.example.com,opted_in\n")
+    with pytest.raises(SourceError, match=":2: at: missing, when it was said"):
+        _take(world, "consents", file)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.csv", "Address,address\nx@y.example,x@y.example\n", "Address: given twice"),
+        ("b.jsonl", '{"address": ["x@y.example"]}\n', "address: holds lists or objects"),
+        ("c.jsonl", '{"address": {"a": "x@y.example"}}\n', "address: holds lists or objects"),
+    ],
+)
+def test_columns_that_cannot_be_read_are_refused(
+    world: World, tmp_path: Path, name: str, text: str, why: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(SourceError, match=why):
+        _take(world, "suppressions", file, tenant="1")
 
 
 def test_past_sends_name_steps_that_exist(world: World, tmp_path: Path) -> None:
@@ -102,7 +127,9 @@ def test_a_file_with_a_wrong_line_is_refused_whole(world: World, tmp_path: Path)
 def test_an_unknown_column_is_refused_since_it_could_be_an_opt_out(world: World, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text("tenant_id,address,topics\n1,kim@mail.example.com,offers\n")
-    with pytest.raises(SourceError, match="unknown column topics"):
+    with pytest.raises(
+        SourceError, match="topics: unknown column; suppressions have tenant_id, channel, address, topic"
+    ):
         _take(world, "suppressions", file)
 
 

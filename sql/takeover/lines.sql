@@ -61,6 +61,8 @@ SELECT
             THEN 'reason: one of bounced, complained, unsubscribed, manual, imported'
         WHEN $kind = 'consents' AND coalesce(t.state, '') NOT IN ('opted_in', 'opted_out', 'pending')
             THEN 'state: one of opted_in, opted_out, pending'
+        -- A guess would place an old agreement after an opt-out that came since.
+        WHEN $kind = 'consents' AND t.told_at IS NULL THEN 'at: missing, when it was said'
         WHEN $kind = 'sends' AND t.subject_text IS NULL THEN 'subject: missing, the key of the row in the CRM'
         WHEN $kind = 'sends' AND t.told_at IS NULL THEN 'at: missing, when it was sent'
         WHEN
