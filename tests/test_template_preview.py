@@ -215,3 +215,25 @@ def test_what_is_shown_is_what_is_sent(
     assert written()["letter.txt"].strip() == f"Subject: {mail['subject']}\n\n{text}".strip()
     assert mail["subject"] == "10 % <Zoë>"
     assert "utm_source=acme-travel" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("id: [", "no YAML"),
+        (CAMPAIGN.replace("expiring_quotes", "expired_quotes"), "3: unknown audience 'expired_quotes'"),
+        (CAMPAIGN + "colour: red\n", "13: colour: unknown key"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused_with_its_line(front: Front, text: str, why: str) -> None:
+    path = Path("campaigns/hello.yaml")
+    path.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(template, ["preview", str(path)], obj=front)
+    assert isinstance(result.exception, CampaignError)
+    assert why in str(result.exception)
+
+
+def test_a_sample_of_a_recipient_is_an_object(front: Front) -> None:
+    Path("row.json").write_text('{"recipient": "Ada"}', encoding="utf-8")
+    result = CliRunner().invoke(template, ["preview", "hello", "--sample", "row.json"], obj=front)
+    assert isinstance(result.exception, ConfigurationError)

@@ -77,6 +77,16 @@ def test_a_single_file_may_be_given(tmp_path: Path) -> None:
             "8: steps.0.chanel: unknown key 'chanel' (did you mean 'channel'?), allowed:",
         ),
         (
+            GOOD + "sender: {email: ada}\n",
+            "8: sender.email: 'ada' is not allowed: write an e-mail address such as",
+        ),
+        (
+            GOOD.replace("channel: email", "channel: webhook").replace(
+                "template: birthday", "request: {url: x}"
+            ),
+            "7: steps.0.request.url: 'x' is not allowed: write a URL that begins with",
+        ),
+        (
             GOOD + "sender: {nam: Ada}\n",
             "8: sender.nam: unknown key 'nam' (did you mean 'name'?), allowed: email, name, reply_to",
         ),

@@ -14,12 +14,18 @@ from automation_pipelines.cli.tables import say
 from automation_pipelines.errors import AutomationError, CampaignError, ConfigurationError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import CampaignStore
-from automation_pipelines.messages import Content, TemplateSource
+from automation_pipelines.messages import Content
 from automation_pipelines.messages.context import Branding
 from automation_pipelines.playbooks import FOLDER, TEMPLATES, find_template, template_folders, template_names
-from automation_pipelines.validation import documents
-from automation_pipelines.validation.declarations import declare
-from automation_pipelines.validation.specimens import Reader, Specimen, Wording, specimens, wordings
+from automation_pipelines.validation import understand
+from automation_pipelines.validation.specimens import (
+    Reader,
+    Specimen,
+    Wording,
+    specimens,
+    spoken,
+    wordings,
+)
 
 _CAMPAIGNS = Path("campaigns")
 
@@ -128,6 +134,10 @@ def _row(path: Path) -> dict[str, Any]:
     if not isinstance(row, dict):
         msg = f'{path}: write one JSON object of variables, such as {{"first_name": "Ada"}}'
         raise ConfigurationError(msg)
+    for whose in ("recipient", "tenant"):
+        if not isinstance(row.get(whose, {}), dict):
+            msg = f'{path}: {whose} has variables of its own: write {{"{whose}": {{"name": "Ada"}}}}'
+            raise ConfigurationError(msg)
     return row
 
 
@@ -143,13 +153,13 @@ def _profile(front: Front, tenant: int) -> Mapping[str, Any]:
 def _find(front: Front, name: str) -> list[Wording]:
     """Look for a campaign file, then an applied campaign, a shipped one, and a template."""
     if Path(name).is_file():
-        return _of_file(Path(name))
+        return _worded(understand(Path(name)), Path(name))
     applied = _applied(front, name)
     if applied is not None:
         return applied
     for path in _campaign_files():
         if (spec := _spec(path)) is not None and spec.id == name:
-            return _of_file(path)
+            return _worded(spec, path)
     return _of_template(name)
 
 
@@ -168,22 +178,15 @@ def _applied(front: Front, name: str) -> list[Wording] | None:
 
 def _spec(path: Path) -> Campaign | None:
     try:
-        return declare(documents.parse(path.read_text(encoding="utf-8"))).spec
-    except (OSError, ValueError):
+        return understand(path)
+    except CampaignError:
         return None
 
 
-def _of_file(path: Path) -> list[Wording]:
-    declared = declare(documents.parse(path.read_text(encoding="utf-8")))
-    if declared.spec is None or declared.problems:
-        raise CampaignError([f"{path}: {what}" for _, what in declared.problems])
-    return list(wordings(declared.spec, _templates(declared.spec, template_folders(path))))
-
-
-def _templates(spec: Campaign, folders: tuple[Path, ...]) -> dict[str, TemplateSource]:
-    steps = [name for step in spec.steps if (name := step.template)]
-    arms = [name for step in spec.steps for arm in step.variants.values() if (name := arm.template)]
-    return {name: find_template(name, folders)[1] for name in dict.fromkeys([*steps, *arms])}
+def _worded(spec: Campaign, path: Path) -> list[Wording]:
+    folders = template_folders(path)
+    names = {said.template for step in spec.steps for _, said in spoken(step) if said.template}
+    return list(wordings(spec, {name: find_template(name, folders)[1] for name in names}))
 
 
 def _of_template(name: str) -> list[Wording]:
@@ -191,7 +194,7 @@ def _of_template(name: str) -> list[Wording]:
     for path in _campaign_files():
         spec = _spec(path)
         if spec is not None and any(step.template == name for step in spec.steps):
-            return [wording for wording in _of_file(path) if wording.step.template == name]
+            return [wording for wording in _worded(spec, path) if wording.step.template == name]
     _, source = find_template(name, (_CAMPAIGNS / TEMPLATES, FOLDER / TEMPLATES))
     channels = [*(["email"] if source.html is not None else []), *source.notes]
     step = {"id": name.replace("/", "-"), "channels": channels, "template": name}

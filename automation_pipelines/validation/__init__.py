@@ -3,8 +3,8 @@
 What is sent, and when, is planning's; what a spec may say by itself is `campaign`'s.
 """
 
-from automation_pipelines.validation.files import Draft, load
+from automation_pipelines.validation.files import Draft, load, understand
 from automation_pipelines.validation.known import Known
 from automation_pipelines.validation.schema import campaign_schema
 
-__all__ = ["Draft", "Known", "campaign_schema", "load"]
+__all__ = ["Draft", "Known", "campaign_schema", "load", "understand"]

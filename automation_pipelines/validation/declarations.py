@@ -21,10 +21,10 @@ Problem = tuple[Path, str]
 
 _SLUG = "write lower-case letters, digits and hyphens, beginning with a letter or digit"
 _PATTERNS = {
-    "id": _SLUG,
-    "topic": _SLUG,
     "template": "write the name of a folder of templates, such as 'welcome'",
+    "url": "write a URL that begins with https://",
 }
+_ADDRESS = "write an e-mail address such as ada@example.com"
 _WANTED = {
     "missing": "given, it is missing",
     "too_short": "filled, it is empty",
@@ -141,7 +141,8 @@ def _message(details: ErrorDetails, place: Path) -> str:
         case "literal_error" | "enum":
             return _choice(str(details["input"]), details["ctx"]["expected"])
         case "string_pattern_mismatch":
-            return f"'{details['input']}' is not allowed: {_PATTERNS.get(name, _SLUG)}"
+            how = _ADDRESS if "@" in details["ctx"]["pattern"] else _PATTERNS.get(name, _SLUG)
+            return f"'{details['input']}' is not allowed: {how}"
         case _:
             wanted = _WANTED.get(kind)
             return f"must be {wanted}" if wanted else details["msg"].removeprefix("Value error, ")

@@ -5,11 +5,12 @@ actions, templates and their variables. Each problem says `file:line: what, allo
 and when, is planning's; what a spec may say by itself is `campaign`'s.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from automation_pipelines.campaign import Campaign, Step
+from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.types import Audience
 from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import CampaignError, ConfigurationError
@@ -21,6 +22,7 @@ from automation_pipelines.validation.handoffs import Placed, handoff_checks
 from automation_pipelines.validation.known import Known
 from automation_pipelines.validation.programme import programme_checks, step_checks
 from automation_pipelines.validation.rehearsal import rehearse
+from automation_pipelines.validation.specimens import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,24 @@ def _paths(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
             problems.append(f"{path}: there is no such file or folder")
 
 
+def understand(path: Path) -> Campaign:
+    """Read one file whose templates may be wrong; `CampaignError` with what makes no sense by itself."""
+    problems: list[str] = []
+    file = _read(path, problems)
+    if file is None:
+        raise CampaignError(problems)
+    spec = file.declared.spec
+    strange = [_no_audience(spec, AUDIENCES)] if spec and spec.audience not in {"", *AUDIENCES} else []
+    problems += file.located([*file.declared.problems, *strange])
+    if spec is None or problems:
+        raise CampaignError(problems)
+    return spec
+
+
+def _no_audience(spec: Campaign, audiences: Collection[str]) -> Problem:
+    return ("audience",), unknown("audience", spec.audience, audiences)
+
+
 def _read(path: Path, problems: list[str]) -> _File | None:
     try:
         text = path.read_text(encoding="utf-8")
@@ -112,7 +132,7 @@ def _checks(
         yield from programme_checks(spec, audience)
         yield from (problem for placed in steps for problem in step_checks(placed, audience))
     elif spec.audience:
-        yield ("audience",), unknown("audience", spec.audience, known.audiences)
+        yield _no_audience(spec, known.audiences)
     for placed in steps:
         yield from handoff_checks(placed, spec, known, audience)
     yield from _template_checks(file, steps, audience, templates)
@@ -140,8 +160,5 @@ def _template_checks(
 
 def _wordings(placed: Placed) -> Iterator[tuple[documents.Path, Step]]:
     """Yield the step with what it says, and as each variant says it otherwise."""
-    yield placed.at("template"), placed.step
-    for arm, variant in placed.step.variants.items():
-        said = variant.model_dump(include={"template", "subject", "channel"}, exclude_none=True)
-        if said:
-            yield placed.at("variants", arm), placed.step.model_copy(update=said)
+    for variant, step in spoken(placed.step):
+        yield placed.at(*(("variants", variant) if variant else ("template",))), step

@@ -60,13 +60,18 @@ class Specimen:
 def wordings(campaign: Campaign, templates: Mapping[str, TemplateSource]) -> Iterator[Wording]:
     """Yield what the steps of a campaign say, and what their variants say instead."""
     for step in campaign.steps:
-        if step.template is not None:
-            yield Wording(campaign, step, "", templates[step.template])
-        for variant, said in step.variants.items():
-            changes = said.model_dump(include={"template", "subject", "channel"}, exclude_none=True)
-            if changes and step.template is not None:
-                other = step.model_copy(update=changes)
-                yield Wording(campaign, other, variant, templates[other.template or step.template])
+        for variant, said in spoken(step):
+            if said.template is not None:
+                yield Wording(campaign, said, variant, templates[said.template])
+
+
+def spoken(step: Step) -> Iterator[tuple[str, Step]]:
+    """Yield the step under no name, and as each variant that says it otherwise does under its name."""
+    yield "", step
+    for variant, arm in step.variants.items():
+        said = arm.model_dump(include={"template", "subject", "channel"}, exclude_none=True)
+        if said:
+            yield variant, step.model_copy(update=said)
 
 
 def specimens(wording: Wording, reader: Reader) -> Iterator[Specimen]:
