@@ -1,8 +1,10 @@
 """What the command line lays out."""
 
+import click
 import polars as pl
 import pytest
 
+from automation_pipelines.cli.front import MOMENT, ROWS
 from automation_pipelines.cli.tables import counted, say, table_of
 
 WIDE = pl.DataFrame({f"column{number}": ["a value of some length"] for number in range(12)})
@@ -35,3 +37,9 @@ def test_what_people_wrote_is_no_markup(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(("number", "said"), [(0, "0 lines"), (1, "1 line"), (1200, "1,200 lines")])
 def test_one_is_one(number: int, said: str) -> None:
     assert counted(number, "line") == said
+
+
+def test_times_and_rows_that_cannot_be_are_refused() -> None:
+    for kind, text in ((MOMENT, "0001-01-01T00:00+14:00"), (MOMENT, "noon"), (ROWS, "-1")):
+        with pytest.raises(click.BadParameter):
+            kind.convert(text, None, None)

@@ -77,5 +77,10 @@ def test_pools_are_filled_and_looked_at_from_the_command_line(shop: World, tmp_p
     front = Front(shop.installation, at(LONG_AGO), "test")
     added = CliRunner().invoke(automation, ["coupons", "add", "spring", str(file)], obj=front)
     assert added.output == "spring: 2 codes added, 1 were there\n"
+    refused = CliRunner().invoke(automation, ["coupons", "add", "Spring sale", str(file)], obj=front)
+    assert "'Spring sale' is no name of a pool" in str(refused.exception)
+    file.write_bytes(b"A\n\xff\n")
+    refused = CliRunner().invoke(automation, ["coupons", "add", "spring", str(file)], obj=front)
+    assert "is no text in UTF-8" in str(refused.exception)
     told = CliRunner().invoke(automation, ["coupons", "status"], obj=front)
     assert "spring" in told.output

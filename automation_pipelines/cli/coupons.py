@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import click
+from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
-from automation_pipelines.cli.front import Front
+from automation_pipelines.campaign.values import Slug
+from automation_pipelines.cli.front import Front, lines_of
 from automation_pipelines.cli.tables import counted, say
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import coupons as pools
@@ -22,8 +24,12 @@ def coupons() -> None:
 @click.pass_obj
 def add(front: Front, *, pool: str, file: Path) -> None:
     """Add the codes of FILE, one a line, to POOL; a code it had is not added again."""
-    lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    codes = [line for line in lines if line]
+    try:
+        TypeAdapter(Slug).validate_python(pool)
+    except ValidationError:
+        msg = f"'{pool}' is no name of a pool: write lower-case letters, digits and hyphens, as campaigns do"
+        raise RefusedError(msg) from None
+    codes = lines_of(file)
     if not codes:
         msg = f"{file} holds no code: write one a line"
         raise RefusedError(msg)

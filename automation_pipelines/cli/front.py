@@ -1,13 +1,17 @@
 """What every command is handed: the installation, the time it was called at, and who called."""
 
 import getpass
+import os
+import socket
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from pydantic import AliasChoices, ValidationError
 
-from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.errors import ConfigurationError, RefusedError
 from automation_pipelines.files import FileStore
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
@@ -40,7 +44,7 @@ class Front:
             )
             msg = f"settings cannot be used: {wrong}"
             raise ConfigurationError(msg) from None
-        return cls(Installation.open(settings), datetime.now(UTC), getpass.getuser())
+        return cls(Installation.open(settings), datetime.now(UTC), _user())
 
     @property
     def settings(self) -> Settings:
@@ -80,11 +84,35 @@ class Moment(click.ParamType[datetime]):
             return value
         try:
             moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             self.fail(
                 f"'{value}' is no time: write 2026-03-01T09:00 (UTC) or 2026-03-01T09:00+01:00", param, ctx
             )
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 MOMENT = Moment()
+ROWS = click.IntRange(min=1)
+"""How many rows a command lists."""
+
+
+def worker() -> str:
+    """A name for this process that no other has: who holds the jobs it delivers."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return f"uid {os.getuid()}"
+
+
+def lines_of(file: Path) -> list[str]:
+    """The lines of a file that say something; `RefusedError` if it is no text."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # spreadsheets write a mark in front
+    except UnicodeDecodeError:
+        msg = f"{file} is no text in UTF-8: save it as such, one to a line"
+        raise RefusedError(msg) from None
+    return [line.strip() for line in text.splitlines() if line.strip()]

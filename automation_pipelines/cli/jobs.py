@@ -11,7 +11,7 @@ import click
 import polars as pl
 from rich.table import Table
 
-from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.cli.front import MOMENT, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.history import listing
@@ -79,7 +79,7 @@ def _filtered(command: Command) -> Command:
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
-_LIMIT = click.option("--limit", default=50, show_default=True, help="Rows shown, the newest.")
+_LIMIT = click.option("--limit", default=50, type=ROWS, show_default=True, help="Rows shown, the newest.")
 _ADDRESSES = click.option("--show-addresses", "addresses", is_flag=True, help="Whole, not masked.")
 _STATE = click.option(
     "--state",

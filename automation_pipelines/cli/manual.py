@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import Front, lines_of
 from automation_pipelines.cli.proofs import deliver_and_tell
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.errors import RefusedError
@@ -56,7 +56,7 @@ def run(
     """
     request = Request(
         campaign=campaign,
-        subjects=(*subjects, *(key for file in files for key in _lines(file))),
+        subjects=(*subjects, *(key for file in files for key in lines_of(file))),
         customers=customers,
         tenant_id=tenant_id,
         steps=steps,
@@ -101,7 +101,3 @@ def _refuse(request: Request, proofs_to: str | None) -> None:
     for msg, applies in wrong.items():
         if applies:
             raise RefusedError(msg)
-
-
-def _lines(file: Path) -> list[str]:
-    return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -1,7 +1,5 @@
 """The stages by hand: init, tick, preview, explain, deliver."""
 
-import os
-import socket
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -10,7 +8,7 @@ import click
 import polars as pl
 
 from automation_pipelines.channels import build_channels, build_test_channels
-from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.cli.front import MOMENT, ROWS, Front, worker
 from automation_pipelines.cli.proofs import deliver_and_tell
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.delivery import deliver as deliver_due
@@ -64,7 +62,7 @@ def tick(front: Front, *, testing: bool, as_of: datetime | None, proofs_to: str 
 @click.option("--from", "since", type=MOMENT, help="First imagined tick; default: now.")
 @click.option("--to", "until", type=MOMENT, help="Last due time shown; default: 24 hours later.")
 @click.option("--campaign", help="Only this campaign; a draft as if it were started.")
-@click.option("--limit", default=50, show_default=True, help="Rows shown; the counts are of all.")
+@click.option("--limit", default=50, type=ROWS, show_default=True, help="Rows shown; the counts are of all.")
 @click.option("--json", "as_json", is_flag=True, help="Every row as JSON Lines.")
 @click.pass_obj
 def preview(
@@ -163,7 +161,7 @@ def _print(one: Explanation) -> None:
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after claiming this many jobs.")
+@click.option("--limit", type=ROWS, help="Stop after claiming this many jobs.")
 @click.option(
     "--test", "testing", is_flag=True, help="Deliver the jobs of tests instead, as files: nothing leaves."
 )
@@ -178,7 +176,7 @@ def deliver(front: Front, *, limit: int | None, testing: bool) -> None:
             front.installation.campaigns,
             front.settings,
             clock=lambda: datetime.now(UTC),
-            owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+            owner=worker(),
             limit=limit,
             mode="test" if testing else "live",
         )

@@ -1,14 +1,11 @@
 """The end of every test on the command line: delivered at once, and said where to look."""
 
-import os
-import socket
-import uuid
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
 
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import Front, worker
 from automation_pipelines.ledger import operations
 from automation_pipelines.ledger.operations import DEAD_LETTERS, JobFilter
 from automation_pipelines.manual import deliver_test
@@ -19,15 +16,12 @@ _TOLD = 20
 
 def deliver_and_tell(front: Front, done: TickResult, proofs_to: str | None) -> None:
     """Deliver the jobs of a test; what could not be made or handed over is said with its error."""
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     delivered = deliver_test(
-        front.installation, done, clock=lambda: datetime.now(UTC), owner=owner, proofs_to=proofs_to
+        front.installation, done, clock=lambda: datetime.now(UTC), owner=worker(), proofs_to=proofs_to
     )
     counts = ", ".join(f"{name} {count}" for name, count in asdict(delivered).items() if count)
     where = f"{front.settings.home / 'test-outbox'}" + (f", e-mails to {proofs_to}" if proofs_to else "")
     click.echo(f"test: {counts or 'nothing to deliver'}; nothing left, see {where}", err=True)
-    own = JobFilter(tick_id=done.tick_id, tests=True)
-    for job in operations.find(front.database, replace(own, states=DEAD_LETTERS), _TOLD).iter_rows(
-        named=True
-    ):
+    failed = JobFilter(tick_id=done.tick_id, tests=True, states=DEAD_LETTERS)
+    for job in operations.find(front.database, failed, _TOLD).iter_rows(named=True):
         click.secho(f"{job['campaign']} / {job['step']}, {job['subject_text']}: {job['error']}", fg="red")

@@ -2,7 +2,7 @@
 
 import click
 
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import ROWS, Front
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.ledger.interventions import Order
 from automation_pipelines.progress import progress as progress_of
@@ -55,7 +55,7 @@ ORDERS = (
 @click.option("--subject", help="Only this one, step by step: the CRM's own key.")
 @click.option("--tenant", "tenant_id", type=int, help="Only this tenant.")
 @click.option("--json", "as_json", is_flag=True, help="Everybody as JSON lines.")
-@click.option("--limit", default=50, show_default=True, help="Subjects to list.")
+@click.option("--limit", default=50, type=ROWS, show_default=True, help="Subjects to list.")
 @click.pass_obj
 def progress(
     front: Front, *, campaign: str, subject: str | None, tenant_id: int | None, as_json: bool, limit: int
