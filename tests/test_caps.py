@@ -1,6 +1,5 @@
 """Frequency caps: how many marketing messages one person gets, and which of them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,8 +39,7 @@ def capped_at(shop: World, text: str, *campaigns: dict[str, Any]) -> None:
 def test_a_minor_message_in_the_morning_never_takes_the_place_of_a_major_one_later(
     shop: World, minutes: int
 ) -> None:
-    settings = shop.installation.settings.model_copy(update={"tick_minutes": minutes})
-    shop.installation = replace(shop.installation, settings=settings)
+    shop.with_ticks(minutes)
     capped_at(
         shop, "1 per day", birthday("minor", "09:00", priority=7), birthday("major", "15:00", priority=2)
     )
@@ -62,6 +60,7 @@ def test_what_was_sent_counts_and_the_decision_says_which_cap_it_was(shop: World
 
 def test_a_preview_knows_who_will_be_capped(shop: World) -> None:
     capped_at(shop, "1 per day", birthday("early", "09:00"), birthday("late", "15:00"))
+    shop.with_ticks(60)
     seen = preview(shop.installation, since=at("2026-03-10T08:00"), until=at("2026-03-10T16:00"))
     assert seen.select("step", "reason").rows() == [("early", "planned"), ("late", "capped")]
 

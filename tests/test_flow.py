@@ -82,7 +82,7 @@ class TestFromWhen:
             ),
             start=LONG_AGO,
         )
-        go(quote, "2026-03-10T09:00", "2026-03-22T12:00", minutes=180)
+        go(quote, "2026-03-10T09:00", "2026-03-22T12:00", minutes=720)
         # 08:00 in winter, and after the clocks went forward on the 29th it would be 07:00.
         assert quote.sent() == [
             ("one", 7, 0, "2026-03-10T10:00"),
@@ -165,6 +165,7 @@ def test_a_preview_of_a_chain_is_what_then_happens(quote: World) -> None:
         start=LONG_AGO,
     )
     quote.tick("2026-03-10T09:30")
+    quote.with_ticks(120)
     since, until = at("2026-03-10T10:00"), at("2026-03-11T12:00")
     looked = preview(quote.installation, since=since, until=until)
     told = sorted(looked.select("step", "due_at", "reason").rows())

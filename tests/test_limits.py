@@ -48,6 +48,7 @@ def test_each_tenant_has_its_own_places_and_a_preview_knows_them(shop: World) ->
     shop.add("tenants", id=2)
     shop.add("customers", id=20, tenant_id=2, birthday="1990-03-11")
     shop.apply(OFFER, start=LONG_AGO)
+    shop.with_ticks(180)
     seen = preview(shop.installation, since=at("2026-03-10T08:30"), until=at("2026-03-11T12:00"))
     told = sorted(seen.select("subject_id", "reason").rows())
     places = [(1, "limited"), (2, "limited"), (5, "planned"), (6, "planned"), (7, "planned"), (20, "planned")]

@@ -169,7 +169,7 @@ def test_a_sequence_goes_on_after_the_step_that_was_sent_by_hand(office: World) 
         start=LONG_AGO,
     )
     ask(office, MONDAY, "welcome", subjects=("10",))
-    go(office, "2026-03-09T14:00", "2026-03-12T15:00", minutes=60)
+    go(office, "2026-03-09T14:00", "2026-03-12T15:00", minutes=360)
     assert office.sent() == [("hello", 10, 0, MONDAY), ("tips", 10, 0, "2026-03-12T09:00")]
 
 

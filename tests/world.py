@@ -1,7 +1,7 @@
 """A small company for tests: a real CRM, a real ledger and a clock that the test moves."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -212,6 +212,11 @@ class World:
         if start is not None and self.installation.campaigns.states()[spec.id] == "draft":
             self.installation.campaigns.start(spec.id, "test", at(start))
         return spec
+
+    def with_ticks(self, minutes: int) -> None:
+        """Plan that often from here on."""
+        settings = self.installation.settings.model_copy(update={"tick_minutes": minutes})
+        self.installation = replace(self.installation, settings=settings)
 
     def tick(self, moment: str, **kwargs: Any) -> TickResult:
         """Run the tick of that moment."""
