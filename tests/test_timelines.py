@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.progress import progress
 from tests.flowing import finish, go, tell
 from tests.world import World, at
@@ -189,6 +191,12 @@ class TestProgress:
         company.tick("2026-03-06T14:00")
         (row,) = self.rows(company, "2026-03-06T15:00")
         assert (row["failed"], row["skipped"], row["held"], row["completed"]) == (1, 1, 1, 0)
+        with company.installation.database.begin() as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.state == "dead").values(state="unknown"))
+        (row,) = self.rows(company, "2026-03-06T15:00")
+        assert row["failed"] == 1, "in doubt is no success, as in the counts"
+        with company.installation.database.begin() as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.state == "unknown").values(state="dead"))
         steps = progress(company.installation, "hook", at("2026-03-06T15:00"), subject="2").steps
         told = steps.select("step", "state", "reason").rows()
         assert told == [
