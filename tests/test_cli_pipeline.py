@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from automation_pipelines.cli.front import Front
-from automation_pipelines.cli.pipeline import explain
+from automation_pipelines.cli.pipeline import explain, preview
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.installation import Installation
 from automation_pipelines.settings import Settings
@@ -64,3 +64,12 @@ def test_explain_says_where_somebody_stands_with_a_campaign_that_left_them_out(
     assert result.exit_code == 0
     for part in expected:
         assert part in result.output
+
+
+@pytest.mark.parametrize("words", [["--to", "9999-01-01"], ["--from", "9999-12-31T23:59"]])
+def test_a_preview_does_not_reach_for_ever(tmp_path: Path, words: list[str]) -> None:
+    installation = Installation.open(Settings(home=tmp_path, crm_url=f"sqlite:///{tmp_path}/crm.db"))
+    installation.initialise(NOW)
+    result = CliRunner().invoke(preview, words, obj=Front(installation, NOW, "ann"))
+    assert isinstance(result.exception, RefusedError)
+    assert "a preview reaches 366 days ahead" in str(result.exception)

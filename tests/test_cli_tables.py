@@ -4,7 +4,7 @@ import click
 import polars as pl
 import pytest
 
-from automation_pipelines.cli.front import MOMENT, ROWS
+from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS
 from automation_pipelines.cli.tables import counted, say, table_of
 
 WIDE = pl.DataFrame({f"column{number}": ["a value of some length"] for number in range(12)})
@@ -39,7 +39,13 @@ def test_one_is_one(number: int, said: str) -> None:
     assert counted(number, "line") == said
 
 
-def test_times_and_rows_that_cannot_be_are_refused() -> None:
-    for kind, text in ((MOMENT, "0001-01-01T00:00+14:00"), (MOMENT, "noon"), (ROWS, "-1")):
+def test_times_and_numbers_that_cannot_be_are_refused() -> None:
+    for kind, text in (
+        (MOMENT, "0001-01-01T00:00+14:00"),
+        (MOMENT, "noon"),
+        (ROWS, "-1"),
+        (NUMBER, "9" * 25),
+        (NUMBER, "9" * 5000),
+    ):
         with pytest.raises(click.BadParameter):
             kind.convert(text, None, None)

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import AliasChoices, ValidationError
@@ -91,7 +92,19 @@ class Moment(click.ParamType[datetime]):
             )
 
 
+class Number(click.types.IntParamType):
+    """A number that a database can hold."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Parse, and refuse what is longer than any key."""
+        number: int = super().convert(value, param, ctx)
+        if not -(2**63) <= number < 2**63:
+            self.fail(f"{number} is longer than any key", param, ctx)
+        return number
+
+
 MOMENT = Moment()
+NUMBER = Number()
 ROWS = click.IntRange(min=1)
 """How many rows a command lists."""
 

@@ -9,13 +9,13 @@ import click
 import polars as pl
 
 from automation_pipelines import history
-from automation_pipelines.cli.front import MOMENT, Front
+from automation_pipelines.cli.front import MOMENT, NUMBER, Front
 from automation_pipelines.cli.tables import say, say_json, table_of, when
 from automation_pipelines.history import Page, RunFilter, RunState
 
 Command = Callable[..., None]
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
-_TENANT = click.option("--tenant", type=int, help="Only this tenant.")
+_TENANT = click.option("--tenant", type=NUMBER, help="Only this tenant.")
 _NAME = click.argument("name", metavar="CAMPAIGN")
 
 

@@ -11,7 +11,7 @@ import click
 import polars as pl
 from rich.table import Table
 
-from automation_pipelines.cli.front import MOMENT, ROWS, Front
+from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.history import listing
@@ -42,9 +42,9 @@ _CLEAR = _Orders("take off the queue", DEAD_LETTERS, operations.clear)
 def _filtered(command: Command) -> Command:
     """The options that say which jobs are meant, handed on as one `wanted`."""
 
-    @click.argument("ids", nargs=-1, type=int)
+    @click.argument("ids", nargs=-1, type=NUMBER)
     @click.option("--campaign", help="Only jobs of this campaign.")
-    @click.option("--tenant", type=int, help="Only jobs of this tenant.")
+    @click.option("--tenant", type=NUMBER, help="Only jobs of this tenant.")
     @click.option("--channel", help="Only jobs of this channel.")
     @click.option("--reason", help="Only jobs skipped for this reason.")
     @click.option("--since", type=MOMENT, help="Only jobs due at or after this time.")
@@ -136,7 +136,7 @@ def list_jobs(
 
 
 @jobs.command("show")
-@click.argument("job_id", type=int)
+@click.argument("job_id", type=NUMBER)
 @_JSON
 @click.pass_obj
 def show_job(front: Front, *, job_id: int, as_json: bool) -> None:

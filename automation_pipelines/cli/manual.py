@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from automation_pipelines.cli.front import Front, lines_of
+from automation_pipelines.cli.front import NUMBER, Front, lines_of
 from automation_pipelines.cli.proofs import deliver_and_tell
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.errors import RefusedError
@@ -24,7 +24,7 @@ from automation_pipelines.manual import run as run_request
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Keys of subjects, one a line.",
 )
-@click.option("--tenant", "tenant_id", type=int, help="The tenant, where several have such a key.")
+@click.option("--tenant", "tenant_id", type=NUMBER, help="The tenant, where several have such a key.")
 @click.option("--step", "steps", multiple=True, help="This step; repeatable. Default: the first.")
 @click.option("--all-steps", is_flag=True, help="Every step.")
 @click.option("--again", is_flag=True, help="Also who had it already. Each minute counts as another time.")

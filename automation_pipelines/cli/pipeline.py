@@ -8,7 +8,7 @@ import click
 import polars as pl
 
 from automation_pipelines.channels import build_channels, build_test_channels
-from automation_pipelines.cli.front import MOMENT, ROWS, Front, worker
+from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front, worker
 from automation_pipelines.cli.proofs import deliver_and_tell
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.delivery import deliver as deliver_due
@@ -17,6 +17,9 @@ from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
 from automation_pipelines.preview import preview as preview_range
 from automation_pipelines.tick import run_tick
+
+_FAR = timedelta(days=366)
+"""Every tick until then is planned in turn."""
 
 
 @click.command()
@@ -79,6 +82,9 @@ def preview(
     if since < front.now - front.settings.tick:
         msg = f"a preview starts now or later, not {since.isoformat()}: `automation explain` tells the past"
         raise RefusedError(msg)
+    if max(since, until or since) > front.now + _FAR:
+        msg = f"a preview reaches {_FAR.days} days ahead: name an earlier end with --to"
+        raise RefusedError(msg)
     state = front.ready.campaigns.show(campaign).entry.state if campaign else None
     drafts = [campaign] if campaign and state == "draft" else []
     until = until or since + timedelta(days=1)
@@ -102,7 +108,7 @@ def preview(
 @click.argument("subject")
 @click.option("--campaign", help="Only this campaign.")
 @click.option("--step", help="Only this step.")
-@click.option("--tenant", "tenant_id", type=int, help="Only this tenant.")
+@click.option("--tenant", "tenant_id", type=NUMBER, help="Only this tenant.")
 @click.pass_obj
 def explain(
     front: Front, *, subject: str, campaign: str | None, step: str | None, tenant_id: int | None

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.catalogue.types import Statistic
-from automation_pipelines.cli.front import ROWS, Front
+from automation_pipelines.cli.front import NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
@@ -57,7 +57,7 @@ def publish(front: Front) -> None:
 
 @stats.command()
 @click.argument("table", type=click.Choice(list(STATISTICS)))
-@click.option("--tenant", type=int, help="Only this tenant.")
+@click.option("--tenant", type=NUMBER, help="Only this tenant.")
 @click.option("--campaign", help="Only this campaign.")
 @click.option("--limit", default=50, type=ROWS, show_default=True, help="Rows shown, the newest days first.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines.")

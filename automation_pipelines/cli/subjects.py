@@ -2,7 +2,7 @@
 
 import click
 
-from automation_pipelines.cli.front import ROWS, Front
+from automation_pipelines.cli.front import NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.ledger.interventions import Order
 from automation_pipelines.progress import progress as progress_of
@@ -12,7 +12,7 @@ from automation_pipelines.subjects import order
 def _ordering(name: str, kind: Order, done: str, help_text: str) -> click.Command:
     @click.argument("campaign")
     @click.option("--subject", required=True, help="The CRM's own key of the customer, account, booking …")
-    @click.option("--tenant", "tenant_id", type=int, help="The tenant, where several have such a key.")
+    @click.option("--tenant", "tenant_id", type=NUMBER, help="The tenant, where several have such a key.")
     @click.pass_obj
     def command(front: Front, *, campaign: str, subject: str, tenant_id: int | None) -> None:
         who = order(
@@ -53,7 +53,7 @@ ORDERS = (
 @click.command()
 @click.argument("campaign")
 @click.option("--subject", help="Only this one, step by step: the CRM's own key.")
-@click.option("--tenant", "tenant_id", type=int, help="Only this tenant.")
+@click.option("--tenant", "tenant_id", type=NUMBER, help="Only this tenant.")
 @click.option("--json", "as_json", is_flag=True, help="Everybody as JSON lines.")
 @click.option("--limit", default=50, type=ROWS, show_default=True, help="Subjects to list.")
 @click.pass_obj

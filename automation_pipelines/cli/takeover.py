@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from automation_pipelines.campaign import MESSAGE_CHANNELS
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import NUMBER, Front
 from automation_pipelines.cli.tables import counted, say, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import suppressions as ledger
@@ -57,7 +57,7 @@ def suppressions() -> None:
 
 def _address(command: click.decorators.FC) -> click.decorators.FC:
     command = click.argument("address")(command)
-    command = click.option("--tenant", type=int, required=True, help="The tenant.")(command)
+    command = click.option("--tenant", type=NUMBER, required=True, help="The tenant.")(command)
     choice = click.Choice(MESSAGE_CHANNELS)
     return click.option("--channel", type=choice, default="email", show_default=True)(command)
 

@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from automation_pipelines.campaign import Campaign
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import NUMBER, Front
 from automation_pipelines.cli.tables import say
 from automation_pipelines.errors import AutomationError, CampaignError, ConfigurationError
 from automation_pipelines.ledger import daily
@@ -54,7 +54,7 @@ def list_(folder: Path | None) -> None:
 @click.option("--step", help="Only this step.")
 @click.option("--variant", help="As this variant says it.")
 @click.option("--locale", help="The reader's language, such as fr or pt-BR.")
-@click.option("--tenant", type=int, help="In the name of this tenant, as the latest tick saw it.")
+@click.option("--tenant", type=NUMBER, help="In the name of this tenant, as the latest tick saw it.")
 @click.option(
     "--sample",
     type=click.Path(path_type=Path, dir_okay=False),
