@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format lock clean
+.PHONY: help setup demo dev test cover check format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,10 @@ dev: $(READY) ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	$(BIN)/automation init
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
 
-test: $(READY) ## Run every test, with branch coverage
+test: $(READY) ## Run every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+cover: $(READY) ## Run every test, with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
 
 check: $(READY) ## Lint, types, layers and format
