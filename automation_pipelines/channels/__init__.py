@@ -4,67 +4,48 @@ A channel knows addresses, servers and wire formats. It knows no campaign, no le
 it decides nothing: it reports what became of each hand-off.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Mapping
 
+from automation_pipelines.channels.channel import Channel
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
 from automation_pipelines.channels.outbox import Kind, OutboxChannel, WaitChannel
 from automation_pipelines.channels.proof import ProofChannel
-from automation_pipelines.model import Call, Command, Email, Handoff, Note, Outcome, WriteBack
+from automation_pipelines.channels.providers import PROVIDERS, build, is_filed, missing
+from automation_pipelines.model import Email, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
+__all__ = ["Channel", "build_channels", "build_test_channels", "unavailable"]
 
-class Channel(Protocol):
-    """One way out. The conformance suite in `tests/conformance` says what each must get right."""
-
-    @property
-    def name(self) -> str:
-        """What campaigns call it."""
-        ...
-
-    @property
-    def repeatable(self) -> bool:
-        """True when handing over the same job again has no further effect."""
-        ...
-
-    def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
-        """Hand over; one answer for each, in order. A failed delivery is an answer, not an exception.
-
-        `None`: the other side may or may not have taken it and nobody can tell. Such a job is left as
-        it is until its lease ends; then its purpose decides whether it is repeated.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give back connections; the channel can be used again."""
-        ...
-
-
-_PROVIDED: Mapping[str, Kind] = {"email": Email, "crm": WriteBack}
-_FILED: Mapping[str, Kind] = {
-    **dict.fromkeys(("sms", "whatsapp", "push", "wallet", "phone", "in_app", "chat", "interaction"), Note),
-    "webhook": Call,
-    **dict.fromkeys(("hubspot", "salesforce", "slack"), Command),
-}
-"""Channels without a provider yet, and what each takes: they are delivered into the outbox."""
+_OWN: Mapping[str, Kind] = {"email": Email, "crm": WriteBack}
 
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """Assemble the channels of an installation, by name; connects to nothing.
 
     E-mail goes to the SMTP server, without one into the maildir of the embedded default. Write-backs
-    need a CRM whose transactions we know how to mark; over any other, or files, there are none.
+    need a CRM whose transactions we know how to mark; over any other, or files, there are none. What
+    has no provider here is filed, or is not there: `unavailable` says why.
     """
-    email = _email(settings)
-    channels: dict[str, Channel] = {email.name: email, **_outbox(_FILED, settings.outbox)}
+    email, wait = _email(settings), WaitChannel()
+    channels: dict[str, Channel] = {email.name: email, wait.name: wait}
+    for name, provider in PROVIDERS.items():
+        if is_filed(settings, name):
+            channels[name] = OutboxChannel(name, provider.kind, settings.outbox / name)
+        elif missing(settings, name) is None:
+            channels[name] = build(settings, name)
     if settings.crm_backend in ("sqlite", "postgresql"):
         crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
         channels[crm.name] = crm
     return channels
+
+
+def unavailable(settings: Settings) -> dict[str, str]:
+    """The channels that this installation cannot deliver, each with what to do about it."""
+    why = {name: missing(settings, name) for name in PROVIDERS if not is_filed(settings, name)}
+    return {name: text for name, text in why.items() if text is not None}
 
 
 def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dict[str, Channel]:
@@ -73,7 +54,12 @@ def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dic
     Each hand-off, e-mails and write-backs too, becomes a file under `<home>/test-outbox/<channel>`; with
     `proofs_to` every e-mail goes to that address instead, and to no other.
     """
-    channels = _outbox({**_PROVIDED, **_FILED}, settings.home / "test-outbox")
+    kinds = {**_OWN, **{name: provider.kind for name, provider in PROVIDERS.items()}}
+    root, wait = settings.home / "test-outbox", WaitChannel()
+    channels: dict[str, Channel] = {
+        wait.name: wait,
+        **{name: OutboxChannel(name, kind, root / name) for name, kind in kinds.items()},
+    }
     if proofs_to is not None:
         channels["email"] = ProofChannel(proofs_to, _email(settings))
     return channels
@@ -83,8 +69,3 @@ def _email(settings: Settings) -> EmailChannel | MaildirChannel:
     if settings.smtp_url is None:
         return MaildirChannel(settings.outbox)
     return EmailChannel(settings.smtp_url.get_secret_value(), connections=settings.smtp_connections)
-
-
-def _outbox(kinds: Mapping[str, Kind], root: Path) -> dict[str, Channel]:
-    wait = WaitChannel()
-    return {wait.name: wait, **{name: OutboxChannel(name, kind, root / name) for name, kind in kinds.items()}}

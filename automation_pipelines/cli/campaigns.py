@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.actions import actions
-from automation_pipelines.channels import build_channels
+from automation_pipelines.channels import build_channels, unavailable
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
@@ -33,9 +34,10 @@ def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
     """Return what campaigns may name in this installation: its channels and write-backs."""
     channels = build_channels(settings)
     crm = channels.get("crm")
+    known = Known(frozenset(channels), {}, unavailable=unavailable(settings))
     if not isinstance(crm, CrmChannel):
-        return Known(frozenset(channels), {})
-    return Known(frozenset(channels), actions(sqlfiles), refusal=crm.refusal)
+        return known
+    return replace(known, actions=actions(sqlfiles), refusal=crm.refusal)
 
 
 _SHOWN = 20

@@ -408,6 +408,53 @@ past_sends = sa.Table(
 )
 sa.Index("ix_past_sends_sent", past_sends.c.sent_at)
 
+# When somebody last wrote to us on a channel: WhatsApp lets free text through for a day after that.
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("channel", sa.String(20), primary_key=True),
+    sa.Column("address_hash", sa.String(64), primary_key=True),
+    sa.Column("last_inbound_at", UtcDateTime, nullable=False),
+)
+
+# The messages of channel in_app, for the product that shows them.
+notifications = sa.Table(
+    "notifications",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("identity", sa.String(80), nullable=False, unique=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("recipient", sa.String(80), nullable=False),  # customer:12, user:7 or contact:3
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("read_at", UtcDateTime, nullable=True),
+)
+sa.Index("ix_notifications_recipient", notifications.c.tenant_id, notifications.c.recipient)
+
+# A provider that fails again and again is left alone for a while, for one tenant and channel.
+breakers = sa.Table(
+    "breakers",
+    metadata,
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("channel", sa.String(20), primary_key=True),
+    sa.Column("provider", sa.String(80), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),  # in a row
+    sa.Column("opened_at", UtcDateTime, nullable=True),  # null: closed
+    sa.Column("retry_at", UtcDateTime, nullable=True),
+    sa.Column("error", sa.Text, nullable=True),
+)
+
+# Token buckets of rate limits, shared by all workers.
+buckets = sa.Table(
+    "buckets",
+    metadata,
+    sa.Column("scope", sa.String(120), primary_key=True),  # tenant:1:email, provider:twilio, …
+    sa.Column("tokens", sa.Float, nullable=False),
+    sa.Column("refilled_at", UtcDateTime, nullable=False),
+)
+
 # The salt of address hashes, drawn once; without it the hashes could be reversed by enumeration.
 installation = sa.Table(
     "installation",

@@ -63,6 +63,8 @@ def _message_checks(placed: Placed, spec: Campaign, known: Known) -> Iterator[Pr
     for way in step.ways if not isinstance(step.channels, str) else ():
         if way in CALL_CHANNELS:
             yield placed.at(key), f"channel '{way}' carries no message: declare request or integration"
+        elif way in known.unavailable:
+            yield placed.at(key), known.unavailable[way]
         elif way not in carrying:
             yield placed.at(key), unknown("channel", way, carrying)
     if spec.purpose is Purpose.INTERNAL and "customer" in step.recipient and not step.to:
@@ -87,7 +89,9 @@ def _call_checks(
     else:
         return
     for way in step.ways:
-        if way not in known.channels:
+        if way in known.unavailable:
+            yield placed.at(key), known.unavailable[way]
+        elif way not in known.channels:
             yield placed.at(key), unknown("channel", way, known.channels)
     yield from _text_checks(placed.at(key), texts, spec, step, audience)
 

@@ -23,4 +23,6 @@ class Known:
     channels: frozenset[str]
     actions: Mapping[str, Action]
     audiences: Mapping[str, Audience] = field(default_factory=lambda: AUDIENCES)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    """Channels that exist, and why they cannot be delivered here."""
     refusal: Callable[[str], str | None] = _no_refusal

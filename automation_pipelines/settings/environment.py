@@ -1,8 +1,4 @@
-"""Everything an operator can set, read from the environment once, at assembly.
-
-Nothing else in the project reads the environment. URLs may hold passwords: they are `SecretStr`,
-so printing settings, logs and errors cannot leak them.
-"""
+"""The settings of one installation, and what the environment says for all tenants."""
 
 import re
 from datetime import date, timedelta
@@ -15,6 +11,17 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from automation_pipelines.settings.providers import (
+    Chat,
+    Dkim,
+    HubSpot,
+    Push,
+    Salesforce,
+    Twilio,
+    Wallet,
+    Webhook,
+)
 
 
 def _absolute(path: Path) -> Path:
@@ -93,6 +100,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="AUTOMATION_",
+        env_nested_delimiter="__",
         frozen=True,
         extra="ignore",
         populate_by_name=True,
@@ -120,6 +128,19 @@ class Settings(BaseSettings):
         default=None,
         description="smtp://user:password@host:587?tls=starttls, or smtps://…. "
         "Default: messages are written to the maildir <home>/outbox.",
+    )
+    dkim: Dkim | None = Field(default=None, description="What e-mails are signed with.")
+    twilio: Twilio | None = Field(default=None, description="Channels sms and whatsapp.")
+    push: Push | None = Field(default=None, description="Channel push.")
+    wallet: Wallet | None = Field(default=None, description="Channel wallet.")
+    webhook: Webhook = Field(default_factory=Webhook, description="Channel webhook.")
+    chat: Chat | None = Field(default=None, description="Channel chat.")
+    hubspot: HubSpot | None = Field(default=None, description="Channel hubspot.")
+    salesforce: Salesforce | None = Field(default=None, description="Channel salesforce.")
+    filed_channels: str = Field(
+        default="",
+        description="Channels without a provider whose hand-offs become files under <home>/outbox for "
+        "somebody else to carry on, separated by commas. While there is no SMTP server: all of them.",
     )
     smtp_connections: int = Field(default=8, ge=1, le=256, description="Concurrent connections.")
     leap_day: Literal["02-28", "03-01"] = Field(
@@ -186,6 +207,11 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home / 'automation.db'}"
+
+    @property
+    def filed(self) -> frozenset[str]:
+        """The channels whose hand-offs are filed on purpose."""
+        return frozenset(filter(None, map(str.strip, self.filed_channels.split(","))))
 
     @property
     def tick(self) -> timedelta:

@@ -1,0 +1,91 @@
+"""Which channels there are, what each takes, and whether this installation can deliver it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import get_args
+
+from pydantic import BaseModel
+
+from automation_pipelines.channels.channel import Channel
+from automation_pipelines.channels.outbox import Kind
+from automation_pipelines.model import Call, Command, Note
+from automation_pipelines.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The other side of a channel. Without a `module` there is none yet: hand-offs can only be filed."""
+
+    kind: Kind
+    module: str | None = None
+    """Of `channels`; it has `build(name, settings) -> Channel`."""
+    setting: str | None = None
+    """The field of `Settings` that says how to reach it; `None`: nothing needs to be said."""
+    package: str | None = None
+    """What must be importable."""
+    extra: str | None = None
+    """The optional dependency that brings it."""
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "sms": Provider(Note),
+    "whatsapp": Provider(Note),
+    "push": Provider(Note),
+    "wallet": Provider(Note),
+    "phone": Provider(Note),
+    "in_app": Provider(Note),
+    "chat": Provider(Note),
+    "interaction": Provider(Note),
+    "webhook": Provider(Call),
+    "hubspot": Provider(Command),
+    "salesforce": Provider(Command),
+    "slack": Provider(Command),
+}
+"""Every channel but `email`, `crm` and `wait`, which are each built in their own way."""
+
+
+def missing(settings: Settings, name: str) -> str | None:
+    """What stands between a channel and its provider, and what to do about it; `None`: nothing."""
+    provider = PROVIDERS[name]
+    if provider.module is None:
+        return (
+            f"channel '{name}' has no provider yet: name it in AUTOMATION_FILED_CHANNELS and its messages "
+            "become files for somebody else to carry on"
+        )
+    if provider.setting is not None and getattr(settings, provider.setting) is None:
+        names = ", ".join(_variables(provider.setting))
+        return (
+            f"channel '{name}' is not configured: set {names}, or name it in AUTOMATION_FILED_CHANNELS "
+            "to have its messages as files"
+        )
+    if provider.package is not None and find_spec(provider.package) is None:
+        return (
+            f"channel '{name}' is not installed: run `pip install 'automation-pipelines[{provider.extra}]'`"
+        )
+    return None
+
+
+def is_filed(settings: Settings, name: str) -> bool:
+    """Whether its hand-offs become files: on purpose, or because nothing is set up to leave at all."""
+    return name in settings.filed or (settings.smtp_url is None and missing(settings, name) is not None)
+
+
+def build(settings: Settings, name: str) -> Channel:
+    """The channel to a provider that nothing is `missing` of."""
+    module = import_module(f"automation_pipelines.channels.{PROVIDERS[name].module}")
+    made: Channel = module.build(name, settings)
+    return made
+
+
+def _variables(setting: str) -> list[str]:
+    """The environment variables that must be set."""
+    kinds = get_args(Settings.model_fields[setting].annotation)
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [
+        f"AUTOMATION_{setting}__{name}".upper()
+        for model in models
+        for name, described in model.model_fields.items()
+        if described.is_required()
+    ]

@@ -1,0 +1,55 @@
+"""What delivery to providers needs: conversations, notifications, circuit breakers, rate limits."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from automation_pipelines.ledger.tables import UtcDateTime
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Bring the tables to this version."""
+    op.create_table(
+        "conversations",
+        sa.Column("tenant_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("last_inbound_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "channel", "address_hash", name=op.f("pk_conversations")),
+    )
+    op.create_table(
+        "notifications",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("identity", sa.String(length=80), nullable=False),
+        sa.Column("tenant_id", sa.BigInteger(), nullable=False),
+        sa.Column("recipient", sa.String(length=80), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("read_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
+        sa.UniqueConstraint("identity", name=op.f("uq_notifications_identity")),
+    )
+    op.create_index("ix_notifications_recipient", "notifications", ["tenant_id", "recipient"], unique=False)
+    op.create_table(
+        "breakers",
+        sa.Column("tenant_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("provider", sa.String(length=80), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("opened_at", UtcDateTime(), nullable=True),
+        sa.Column("retry_at", UtcDateTime(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "channel", "provider", name=op.f("pk_breakers")),
+    )
+    op.create_table(
+        "buckets",
+        sa.Column("scope", sa.String(length=120), nullable=False),
+        sa.Column("tokens", sa.Float(), nullable=False),
+        sa.Column("refilled_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_buckets")),
+    )
