@@ -189,7 +189,7 @@ class TestCommands:
 
     def test_an_order_by_number_without_asking(self, mixed: Database) -> None:
         dead = operations.find(mixed, JobFilter(states=(State.DEAD,)), 1)["id"].item()
-        assert "1 jobs changed" in run(mixed, jobs, "retry", str(dead), "--yes").stdout
+        assert "1 job changed" in run(mixed, jobs, "retry", str(dead), "--yes").stdout
         assert states(mixed)["dead"] == 1
 
     def test_an_order_that_names_no_jobs_is_refused(self, mixed: Database) -> None:
