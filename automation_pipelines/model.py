@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 Scalar = str | int | float | bool | None
 
@@ -103,17 +103,28 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now: try again later, not before `after` has passed when the provider asked for that."""
+    """Not now: try again later, not before `after` has passed when the provider asked for that.
+
+    `provider`: it says nothing of this hand-off, the next one would fare no better: the other side cannot be
+    reached, throttles all of us, is out of order, or refuses our credentials. Such an attempt does not
+    count, and some of them in a row open the circuit breaker; with `after`, the first one does.
+    """
 
     error: str
     after: timedelta | None = None
+    provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Never: repeating this hand-off cannot succeed."""
+    """Never: repeating this hand-off cannot succeed.
+
+    `suppress`: nor can any other to this address on this channel, and why: it takes nothing more, or its
+    owner told the provider to stop. The address is suppressed for the tenant.
+    """
 
     error: str
+    suppress: Literal["bounced", "unsubscribed"] | None = None
 
 
 Outcome = Sent | Retry | Reject

@@ -190,9 +190,9 @@ class _Worker:
         match outcome:
             case Sent(provider_id):
                 return ledger.Completed(provider_id)
-            case Reject(error):
+            case Reject(error=error):
                 return ledger.Dead(error)
-            case Retry(error, after):
+            case Retry(error=error, after=after):
                 return self._again(job, error, after, now)
             case never:
                 assert_never(never)
