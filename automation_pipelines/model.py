@@ -164,10 +164,20 @@ class WriteBack:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentTemplate:
+    """A text that the provider keeps and has approved, with what is filled into its places."""
+
+    sid: str
+    variables: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A short text for one address: an SMS, a push message, a call to be made, a line in a chat.
 
     `to` is whatever the channel calls its recipients by; `title` is empty where a channel has none.
+    `content` says the same where only approved texts may be sent, and `conversing` that the person
+    wrote to us within the last day, so that any text may be.
     """
 
     job_id: int
@@ -176,6 +186,8 @@ class Note:
     to: str
     title: str
     text: str
+    content: ContentTemplate | None = None
+    conversing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

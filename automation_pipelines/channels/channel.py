@@ -1,7 +1,9 @@
 """What a channel is."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from automation_pipelines.model import Handoff, Outcome
 
@@ -29,4 +31,34 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Give back connections; the channel can be used again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A hand-off of which nobody knows whether it was taken, and when it was made: between these times."""
+
+    handoff: Handoff
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A message that the provider has and that may be the hand-off asked about."""
+
+    provider_id: str
+    same: bool
+    """It says what the hand-off says, as far as that can be compared."""
+
+
+@runtime_checkable
+class Traceable(Protocol):
+    """A channel whose provider can be asked what it took."""
+
+    def trace(self, doubts: Sequence[Doubt]) -> list[tuple[Trace, ...] | None]:
+        """Everything that the provider has for each one's recipient of that time, in order.
+
+        Empty: it was not taken. `None`: the provider did not tell.
+        """
         ...
