@@ -58,8 +58,38 @@ def _known_zone(value: str | None) -> str | None:
     return value
 
 
+_PUBLIC = re.compile(r"https://[^\s<>\"'?#@]{1,200}")
+_SECRET_LENGTH = 32
+
+
+def _secure(value: str) -> str:
+    """Refuse what no mail program would post to (RFC 8058)."""
+    if not _PUBLIC.fullmatch(value):
+        kind, advice = (
+            "url",
+            "write https://host or https://host/path, without a query, 200 characters at most",
+        )
+        raise PydanticCustomError(kind, advice)
+    return value.rstrip("/")
+
+
+def _strong(value: SecretStr) -> SecretStr:
+    """Refuse secrets that could be guessed: with them anybody could unsubscribe everybody."""
+    secrets = value.get_secret_value().split()
+    if not secrets or min(map(len, secrets)) < _SECRET_LENGTH:
+        kind, advice = (
+            "secret",
+            f"write {_SECRET_LENGTH} random characters or more: "
+            'python -c "import secrets; print(secrets.token_urlsafe(32))"',
+        )
+        raise PydanticCustomError(kind, advice)
+    return value
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_readable)]
+StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
+PublicUrl = Annotated[str, AfterValidator(_secure)]
 
 
 _Minutes = Annotated[int | None, Field(ge=1, le=525_600)]
@@ -141,6 +171,21 @@ class Settings(BaseSettings):
         default="",
         description="Channels without a provider whose hand-offs become files under <home>/outbox for "
         "somebody else to carry on, separated by commas. While there is no SMTP server: all of them.",
+    )
+    public_url: PublicUrl | None = Field(
+        default=None,
+        description="https://… where recipients reach this system: unsubscribe, preference and view-in-browser "
+        "links lead there. Marketing over an SMTP server needs it.",
+    )
+    link_secret: StrongSecret | None = Field(
+        default=None,
+        description="What those links are signed with. Several, separated by blanks: the first signs, "
+        "links signed with any of them work.",
+    )
+    unsubscribe_mailbox: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Where mail programs send requests to unsubscribe. Default: the tenant's own address.",
     )
     smtp_connections: int = Field(default=8, ge=1, le=256, description="Concurrent connections.")
     leap_day: Literal["02-28", "03-01"] = Field(
