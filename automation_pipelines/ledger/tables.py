@@ -119,15 +119,24 @@ jobs = sa.Table(
     sa.CheckConstraint("provider_id IS NULL OR state = 'completed'", name="provider_id_when_completed"),
     sa.CheckConstraint("attempts >= 0", name="attempts"),
 )
-# Tenant first: a claim hops from tenant to tenant and takes a few of each, so that none waits behind
-# another's million.
+# A lane is what waits of one tenant, channel, purpose and priority. A claim hops from lane to lane and takes
+# a few of each tenant: none waits behind another's million, nor behind a provider that is out of order.
 sa.Index(
     "ix_jobs_claim",
     jobs.c.tenant_id,
-    jobs.c.available_at,
+    jobs.c.channel,
+    jobs.c.purpose,
     jobs.c.priority,
+    jobs.c.available_at,
     sqlite_where=jobs.c.state == "pending",
     postgresql_where=jobs.c.state == "pending",
+)
+# What expires does so also where nothing is claimed: behind a breaker, a limit, a pause.
+sa.Index(
+    "ix_jobs_expiry",
+    jobs.c.expires_at,
+    sqlite_where=sa.and_(jobs.c.state == "pending", jobs.c.expires_at.is_not(None)),
+    postgresql_where=sa.and_(jobs.c.state == "pending", jobs.c.expires_at.is_not(None)),
 )
 sa.Index(
     "ix_jobs_lease",
@@ -431,26 +440,31 @@ notifications = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("read_at", UtcDateTime, nullable=True),
 )
-sa.Index("ix_notifications_recipient", notifications.c.tenant_id, notifications.c.recipient)
+sa.Index("ix_notifications_recipient", notifications.c.recipient, notifications.c.tenant_id)
 
-# A provider that fails again and again is left alone for a while, for one tenant and channel.
+# A provider that fails again and again is left alone for a while, for one tenant and channel. No row: all
+# is well.
 breakers = sa.Table(
     "breakers",
     metadata,
     sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("channel", sa.String(20), primary_key=True),
-    sa.Column("provider", sa.String(80), primary_key=True),
+    sa.Column("provider", sa.String(80), primary_key=True),  # '' = whatever the channel talks to
     sa.Column("failures", sa.Integer, nullable=False),  # in a row
+    sa.Column("trips", sa.Integer, nullable=False),  # how often it opened without having closed
     sa.Column("opened_at", UtcDateTime, nullable=True),  # null: closed
-    sa.Column("retry_at", UtcDateTime, nullable=True),
+    sa.Column("retry_at", UtcDateTime, nullable=True),  # when somebody may look again
     sa.Column("error", sa.Text, nullable=True),
+    sa.CheckConstraint(
+        "(opened_at IS NULL) = (retry_at IS NULL) AND (opened_at IS NULL) = (trips = 0)", name="open"
+    ),
 )
 
 # Token buckets of rate limits, shared by all workers.
 buckets = sa.Table(
     "buckets",
     metadata,
-    sa.Column("scope", sa.String(120), primary_key=True),  # tenant:1:email, provider:twilio, …
+    sa.Column("scope", sa.String(320), primary_key=True),  # channel:email, tenant:1:email, warm-up:…
     sa.Column("tokens", sa.Float, nullable=False),
     sa.Column("refilled_at", UtcDateTime, nullable=False),
 )

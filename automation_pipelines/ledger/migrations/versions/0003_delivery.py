@@ -34,22 +34,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint("identity", name=op.f("uq_notifications_identity")),
     )
-    op.create_index("ix_notifications_recipient", "notifications", ["tenant_id", "recipient"], unique=False)
+    op.create_index("ix_notifications_recipient", "notifications", ["recipient", "tenant_id"], unique=False)
     op.create_table(
         "breakers",
         sa.Column("tenant_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("provider", sa.String(length=80), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("trips", sa.Integer(), nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=True),
         sa.Column("retry_at", UtcDateTime(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(opened_at IS NULL) = (retry_at IS NULL) AND (opened_at IS NULL) = (trips = 0)",
+            name=op.f("ck_breakers_open"),
+        ),
         sa.PrimaryKeyConstraint("tenant_id", "channel", "provider", name=op.f("pk_breakers")),
     )
     op.create_table(
         "buckets",
-        sa.Column("scope", sa.String(length=120), nullable=False),
+        sa.Column("scope", sa.String(length=320), nullable=False),
         sa.Column("tokens", sa.Float(), nullable=False),
         sa.Column("refilled_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("scope", name=op.f("pk_buckets")),
+    )
+    _index_jobs()
+
+
+def _index_jobs() -> None:
+    op.drop_index("ix_jobs_claim", "jobs")
+    pending, expiring = sa.text("state = 'pending'"), sa.text("state = 'pending' AND expires_at IS NOT NULL")
+    lane = ["tenant_id", "channel", "purpose", "priority", "available_at"]
+    op.create_index("ix_jobs_claim", "jobs", lane, sqlite_where=pending, postgresql_where=pending)
+    op.create_index(
+        "ix_jobs_expiry", "jobs", ["expires_at"], sqlite_where=expiring, postgresql_where=expiring
     )
