@@ -27,15 +27,19 @@ class Provider:
     """What must be importable."""
     extra: str | None = None
     """The optional dependency that brings it."""
+    one_of: tuple[str, ...] = ()
+    """Fields of the setting, one of which must be given besides."""
 
 
 PROVIDERS: Mapping[str, Provider] = {
-    "sms": Provider(Note),
-    "whatsapp": Provider(Note),
+    "sms": Provider(
+        Note, "twilio", "twilio", "twilio", "twilio", one_of=("messaging_service_sid", "numbers")
+    ),
+    "whatsapp": Provider(Note, "twilio", "twilio", "twilio", "twilio", one_of=("whatsapp",)),
     "push": Provider(Note),
     "wallet": Provider(Note),
     "phone": Provider(Note),
-    "in_app": Provider(Note),
+    "in_app": Provider(Note, "in_app"),
     "chat": Provider(Note),
     "interaction": Provider(Note),
     "webhook": Provider(Call),
@@ -60,6 +64,10 @@ def missing(settings: Settings, name: str) -> str | None:
             f"channel '{name}' is not configured: set {names}, or name it in AUTOMATION_FILED_CHANNELS "
             "to have its messages as files"
         )
+    given = getattr(settings, provider.setting) if provider.setting is not None else None
+    if provider.one_of and not any(getattr(given, field) for field in provider.one_of):
+        names = " or ".join(f"AUTOMATION_{provider.setting}__{field}".upper() for field in provider.one_of)
+        return f"channel '{name}' has no sender: set {names}"
     if provider.package is not None and find_spec(provider.package) is None:
         return (
             f"channel '{name}' is not installed: run `pip install 'automation-pipelines[{provider.extra}]'`"

@@ -19,6 +19,7 @@ from automation_pipelines.model import (
     WriteBack,
 )
 from automation_pipelines.settings import Settings
+from tests.conformance.in_app_post import in_app_post, opened
 from tests.conformance.posts import (
     SECRET,
     CrmPost,
@@ -29,6 +30,7 @@ from tests.conformance.posts import (
     handoff_of,
     smtp_post,
 )
+from tests.conformance.twilio_post import twilio_post
 from tests.mailserver import trusted
 
 SITUATIONS = {
@@ -64,6 +66,10 @@ POSTS = [
     "maildir",
     "crm on sqlite",
     "crm on postgres",
+    "in_app on sqlite",
+    "in_app on postgres",
+    "sms by Twilio",
+    "whatsapp by Twilio",
     *OUTBOXES,
     "wait",
 ]
@@ -84,9 +90,17 @@ def post(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             yield MaildirPost(tmp_path / "outbox")
         case "wait":
             yield WaitPost()
+        case "sms by Twilio" | "whatsapp by Twilio":
+            with twilio_post("sms" if "sms" in request.param else "whatsapp") as made:
+                yield made
         case outbox if outbox in OUTBOXES:
             name = outbox.removeprefix("outbox of ")
             yield OutboxPost(name, KINDS[name], tmp_path / name)
+        case "in_app on sqlite" | "in_app on postgres":
+            on_sqlite = request.param == "in_app on sqlite"
+            url = f"sqlite:///{tmp_path / 'a.db'}" if on_sqlite else request.getfixturevalue("postgres_url")
+            with in_app_post(url) as made:
+                yield made
         case _:
             on_sqlite = request.param == "crm on sqlite"
             url = f"sqlite:///{tmp_path / 'crm.db'}" if on_sqlite else request.getfixturevalue("postgres_url")
@@ -149,7 +163,8 @@ def test_every_declared_channel_takes_its_kind_of_hand_off_and_no_other(
     tmp_path: Path, build: Callable[[Settings], dict[str, Channel]]
 ) -> None:
     (tmp_path / "crm.db").touch()
-    channels = build(Settings(home=tmp_path))
+    with opened(f"sqlite:///{tmp_path / 'automation.db'}"):
+        channels = build(Settings(home=tmp_path))
     assert channels.keys() == KINDS.keys()
     for name, channel in channels.items():
         assert channel.name == name
