@@ -62,7 +62,7 @@ class Twilio(Senders):
     )
     base_url: str = Field(
         default="https://api.twilio.com",
-        pattern=r"^https?://",
+        pattern=r"^https?://[^/\s]+",
         description="Another region or edge, such as https://api.dublin.ie1.twilio.com.",
     )
     timeout_seconds: float = Field(default=15, gt=0, le=300, description="For each answer.")
@@ -75,5 +75,11 @@ class Twilio(Senders):
     )
 
     def senders(self, tenant_id: int) -> Senders:
-        """Whose name a tenant's messages carry."""
-        return self.tenants.get(tenant_id, self)
+        """In whose name a tenant's messages go: its own where it has some, on each channel."""
+        own = self.tenants.get(tenant_id, self)
+        of_sms = own if own.messaging_service_sid or own.numbers else self
+        return Senders(
+            messaging_service_sid=of_sms.messaging_service_sid,
+            numbers=of_sms.numbers,
+            whatsapp=own.whatsapp or self.whatsapp,
+        )
