@@ -8,6 +8,7 @@ directory, or in its subdirectory `done`, where whoever has carried a file on pu
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
@@ -98,8 +99,9 @@ def _file(channel: str, handoff: Handoff) -> tuple[str, bytes]:
     match handoff:
         case Email(content=content):
             return ".eml", content
-        case Note(to=to, title=title, text=text):
-            return document(to=to, title=title, text=text)
+        case Note(to=to, title=title, text=text, content=content):
+            approved = {} if content is None else {"content": asdict(content)}
+            return document(to=to, title=title, text=text, **approved)
         case Call(method=method, url=url, headers=headers, body=body):
             return document(method=method, url=url, headers=dict(headers), body=dict(body))
         case Command(target=target, action=action, parameters=parameters):

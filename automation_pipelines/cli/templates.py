@@ -14,7 +14,7 @@ from automation_pipelines.cli.tables import say
 from automation_pipelines.errors import AutomationError, CampaignError, ConfigurationError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import CampaignStore
-from automation_pipelines.messages import Content
+from automation_pipelines.messages import NOTES, Content
 from automation_pipelines.messages.context import Branding
 from automation_pipelines.playbooks import FOLDER, TEMPLATES, find_template, template_folders, template_names
 from automation_pipelines.validation import understand
@@ -196,7 +196,8 @@ def _of_template(name: str) -> list[Wording]:
         if spec is not None and any(step.template == name for step in spec.steps):
             return [wording for wording in _worded(spec, path) if wording.step.template == name]
     _, source = find_template(name, (_CAMPAIGNS / TEMPLATES, FOLDER / TEMPLATES))
-    channels = [*(["email"] if source.html is not None else []), *source.notes]
+    short = [note for note in source.notes if note in NOTES]
+    channels = [*(["email"] if source.html is not None else []), *short]
     step = {"id": name.replace("/", "-"), "channels": channels, "template": name}
     spec = Campaign.model_validate({"id": "any", "title": name, "audience": "customers", "steps": [step]})
     return list(wordings(spec, {name: source}))

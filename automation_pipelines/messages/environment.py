@@ -3,6 +3,7 @@
 HTML is escaped and text is not; a null prints as nothing. Knows no parts and no layouts.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,11 +32,17 @@ def _empty_for_null(value: object) -> object:
     return "" if value is None else value
 
 
-def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
+def _within_json(value: object) -> str:
+    return json.dumps(str(_empty_for_null(value)), ensure_ascii=False)[1:-1]
+
+
+def _environment(
+    *, escape: bool, finalize: Callable[[object], object] = _empty_for_null
+) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         autoescape=escape,
         undefined=jinja2.StrictUndefined,
-        finalize=_empty_for_null,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -45,6 +52,8 @@ def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
 
 HTML = _environment(escape=True)
 TEXT = _environment(escape=False)
+JSON = _environment(escape=False, finalize=_within_json)
+"""For the texts of a JSON document."""
 
 
 @lru_cache(maxsize=1024)  # many templates share their layouts

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from automation_pipelines.model import ContentTemplate
+
 NOTES = ("sms", "whatsapp", "push", "wallet", "phone", "in_app", "chat", "interaction")
 """Channels that carry a short text; each may have a part of its own, `sms.txt` and so on."""
 FILES: Mapping[str, str] = {
@@ -10,6 +12,7 @@ FILES: Mapping[str, str] = {
     "html": "body.html",
     "text": "body.txt",
     **{channel: f"{channel}.txt" for channel in NOTES},
+    "approved": "whatsapp.json",
 }
 """The parts of a template and their files; `body.fr.html` is `body.html` in French."""
 DEFAULT_LOCALE = "en-GB"
@@ -19,8 +22,8 @@ DEFAULT_LOCALE = "en-GB"
 class TemplateSource:
     """The parts of one template as written; `layouts` holds the files they extend, by name.
 
-    `notes` has the parts of the short channels, `locales` the parts in other languages by BCP 47 tag
-    and part. `locale` is the language of what has no tag.
+    `notes` has the parts of the short channels and `approved`, `locales` the parts in other languages by
+    BCP 47 tag and part. `locale` is the language of what has no tag.
     """
 
     subject: str | None = None
@@ -51,10 +54,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class NoteContent:
-    """What one person will read on a short channel; `title` is empty where there is none."""
+    """What one person will read on a short channel; `title` is empty where there is none.
+
+    `approved` says it where only an approved text may be sent; `text` is empty where that is all there is.
+    """
 
     title: str
     text: str
+    approved: ContentTemplate | None = None
 
 
 def file_of(part: str, tag: str) -> str:

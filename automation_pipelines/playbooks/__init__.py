@@ -78,7 +78,7 @@ def _source(parts: Mapping[tuple[str, str], str], layouts: Mapping[str, str], lo
     for (part, tag), text in parts.items():
         if tag:
             locales.setdefault(tag, {})[part] = text
-    notes = {part: plain[part] for part in NOTES if part in plain}
+    notes = {part: plain[part] for part in (*NOTES, "approved") if part in plain}
     return TemplateSource(
         plain.get("subject"), plain.get("html"), plain.get("text"), layouts, notes, locales, locale
     )
