@@ -216,6 +216,8 @@ class Command:
     target: str
     action: str
     parameters: Mapping[str, Any] = field(repr=False)
+    at: datetime | None = None
+    """When it was made: what a product dates its records by."""
 
 
 @dataclass(frozen=True, slots=True)

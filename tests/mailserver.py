@@ -25,6 +25,11 @@ def _authority() -> trustme.CA:
     return trustme.CA()
 
 
+def certified() -> trustme.LeafCert:
+    """A certificate of that authority for servers on loopback."""
+    return _authority().issue_cert("localhost", "127.0.0.1")
+
+
 @cache
 def trusted() -> Path:
     """The certificate of the authority that vouches for this server, as a file."""

@@ -45,7 +45,15 @@ def problems(folder: Path, text: str, known: Known = KNOWN) -> list[str]:
         ("new_customers", 'request: {url: "https://x.example.com/{{ customer_name }}", body: {a: 1}}'),
         (
             "new_customers",
-            "integration: {target: slack, action: post, parameters: {text: '{{ first_name }}'}}",
+            "integration: {target: slack, action: post-message, parameters: {text: '{{ first_name }}'}}",
+        ),
+        (
+            "new_customers",
+            "integration: {target: hubspot, action: create_task, parameters: {title: Call, due_on: +3d}}",
+        ),
+        (
+            "accounts_created",
+            "integration: {target: hubspot, action: update-company, parameters: {id: 5, fields: {x: '{{ account.size }}'}}}",  # noqa: E501
         ),
         ("open_queries", "action: set_query_status, with: {status: in_progress}"),
         ("open_queries", "action: assign_query, assign: {strategy: round_robin}"),
@@ -98,8 +106,38 @@ def test_what_can_be_handed_over_is_accepted(tmp_path: Path, audience: str, step
         ("new_customers", "request: {url: 'https://x', body: {a: '{{ b'}}", "body.a, line 1: "),
         (
             "new_customers",
-            "integration: {target: slack, action: post, parameters: {x: '{{ lifetime_value + 1 }}'}}",
-            "parameters.x: TypeError: unsupported operand type(s) for +: 'NoneType' and 'int' when all",
+            "integration: {target: slack, action: post-message, parameters: {text: '{{ lifetime_value + 1 }}'}}",  # noqa: E501
+            "parameters.text: TypeError: unsupported operand type(s) for +: 'NoneType' and 'int' when all",
+        ),
+        (
+            "new_customers",
+            "integration: {target: hubspot, action: create-dael, parameters: {title: x}}",
+            "unknown action of hubspot 'create-dael' (did you mean 'create-deal'?), allowed: create-deal",
+        ),
+        (
+            "new_customers",
+            "integration: {target: salesforce, action: create-lead, parameters: {last_name: Doe}}",
+            "action 'create-lead' of salesforce: needs 'company'",
+        ),
+        (
+            "new_customers",
+            "integration: {target: hubspot, action: create-deal, parameters: {title: x, amuont: 1}}",
+            "action 'create-deal' of hubspot: takes no 'amuont', allowed: title, stage",
+        ),
+        (
+            "new_customers",
+            "integration: {target: hubspot, action: create-task, parameters: {title: x, due_on: soon}}",
+            "action 'create-task' of hubspot: 'due_on' must be a date such as",
+        ),
+        (
+            "new_customers",
+            "integration: {target: salesforce, action: update-contact, parameters: {status: new}}",
+            "action 'update-contact' of salesforce: needs one of email, id",
+        ),
+        (
+            "new_customers",
+            "integration: {target: hubspot, action: create-note, parameters: {text: x, fields: [a]}}",
+            "action 'create-note' of hubspot: 'fields' must list fields by the product's own names",
         ),
         (
             "open_queries",

@@ -27,7 +27,11 @@ STEPS: list[dict[str, Any]] = [
     },
     {
         "id": "deal",
-        "integration": {"target": "slack", "action": "post", "parameters": {"text": "{{ first_name }}"}},
+        "integration": {
+            "target": "slack",
+            "action": "post-message",
+            "parameters": {"text": "{{ first_name }}"},
+        },
     },
     {
         "id": "task",

@@ -40,12 +40,12 @@ PROVIDERS: Mapping[str, Provider] = {
     "wallet": Provider(Note),
     "phone": Provider(Note),
     "in_app": Provider(Note, "in_app"),
-    "chat": Provider(Note),
+    "chat": Provider(Note, "chat", "chat", "apprise", "chat"),
     "interaction": Provider(Note),
     "webhook": Provider(Call),
     "hubspot": Provider(Command),
     "salesforce": Provider(Command),
-    "slack": Provider(Command),
+    "slack": Provider(Command, "chat", "chat", "apprise", "chat"),
 }
 """Every channel but `email`, `crm` and `wait`, which are each built in their own way."""
 

@@ -9,6 +9,7 @@ import click
 from automation_pipelines.catalogue.actions import Parameter, actions
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.happenings import HAPPENINGS
+from automation_pipelines.catalogue.integrations import FIELDS, INTEGRATIONS
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.cli.front import variable
 from automation_pipelines.dictionary import render
@@ -51,6 +52,7 @@ def with_tables(text: str) -> str:
         "audiences": _audiences,
         "settings": _settings,
         "actions": _actions,
+        "integrations": _integrations,
         "events": _events,
         "tenant-settings": _tenant_settings,
     }
@@ -80,6 +82,19 @@ def _actions() -> Iterator[str]:
         values = ", ".join(_parameter(one) for one in each.parameters.values())
         rows = f"of {each.subject}" if each.subject else ", ".join(f"with `{name}`" for name in each.requires)
         yield f"| `{each.name}` | {each.doc} | {values} | {rows or 'any'} |"
+
+
+def _integrations() -> Iterator[str]:
+    yield "| target | action | what it does | parameters |"
+    yield "|---|---|---|---|"
+    for product, entries in INTEGRATIONS.items():
+        for each in entries.values():
+            found_by = [one.parameter.name for one in each.found_by]
+            one_of = [" or ".join(f"`{name}`" for name in found_by)] if found_by else []
+            others = [_parameter(one) for name, one in each.parameters.items() if name not in found_by]
+            further = [f"`{FIELDS}` (optional)"] if each.open else []
+            told = ", ".join([*one_of, *others, *further])
+            yield f"| `{product}` | `{each.name}` | {each.doc} | {told} |"
 
 
 def _parameter(one: Parameter) -> str:

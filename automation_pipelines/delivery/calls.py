@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from automation_pipelines.campaign import Integration, Request
+from automation_pipelines.catalogue.integrations import integrated
 from automation_pipelines.errors import MessageError
 from automation_pipelines.messages import render_text
 from automation_pipelines.messages.values import fill_values
@@ -28,10 +30,15 @@ def call_of(head: Head, request: Request, variables: Mapping[str, Any]) -> Call:
     return Call(*head, request.method, url, headers, fill_values(request.body, variables, "body"))
 
 
-def command_of(head: Head, integration: Integration, variables: Mapping[str, Any]) -> Command:
+def command_of(
+    head: Head, integration: Integration, variables: Mapping[str, Any], at: datetime, today: date
+) -> Command:
     """Fill in an integration's action; `MessageError` names the text and what it lacks."""
     parameters = fill_values(integration.parameters, variables, "parameters")
-    return Command(*head, integration.target, integration.action, parameters)
+    known = integrated(integration.target, integration.action)
+    if known is not None:
+        parameters = known.resolved(parameters, today)
+    return Command(*head, integration.target, integration.action, parameters, at)
 
 
 def _header(name: str, text: str, variables: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
@@ -77,6 +77,11 @@ class _Order:
     @property
     def head(self) -> Head:
         return self.job.id, self.job.tenant_id, self.identity
+
+    @property
+    def today(self) -> date:
+        # Days such as +3d are the tenant's, and count from the day the step was due, not from a retry's.
+        return self.job.due_at.astimezone(ZoneInfo(self.profile.time_zone)).date()
 
     @property
     def address(self) -> str:
@@ -154,10 +159,8 @@ class Composer:
 
     def _write_back(self, order: _Order) -> WriteBack:
         step = order.step
-        # Days such as +3d are the tenant's, and count from the day the step was due, not from a retry's.
-        today = order.job.due_at.astimezone(ZoneInfo(order.profile.time_zone)).date()
         known = self._action(step.action or "")
-        instance = Instance(order.identity, order.at, today)
+        instance = Instance(order.identity, order.at, order.today)
         values = bound_values(known, step, order.job, order.variables, instance)
         return WriteBack(*order.head, known.name, values)
 
@@ -201,6 +204,6 @@ def _call(order: _Order) -> Call | Command:
     if order.step.request is not None:
         return call_of(order.head, order.step.request, order.variables)
     if order.step.integration is not None:
-        return command_of(order.head, order.step.integration, order.variables)
+        return command_of(order.head, order.step.integration, order.variables, order.at, order.today)
     msg = f"step '{order.step.id}' calls nothing"
     raise MessageError(msg)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
-from automation_pipelines.campaign import CALL_CHANNELS, Campaign, Step
+from automation_pipelines.campaign import CALL_CHANNELS, Campaign, Integration, Step
 from automation_pipelines.catalogue.actions import ASSIGNED, Action, undo
+from automation_pipelines.catalogue.integrations import INTEGRATIONS, integrated
 from automation_pipelines.catalogue.types import Audience
 from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import MessageError
@@ -93,7 +94,22 @@ def _call_checks(
             yield placed.at(key), known.unavailable[way]
         elif way not in known.channels:
             yield placed.at(key), unknown("channel", way, known.channels)
+    if step.integration is not None:
+        yield from _integration_checks(placed, step.integration)
     yield from _text_checks(placed.at(key), texts, spec, step, audience)
+
+
+def _integration_checks(placed: Placed, integration: Integration) -> Iterator[Problem]:
+    known = INTEGRATIONS[integration.target]
+    action = integrated(integration.target, integration.action)
+    if action is None:
+        what = f"action of {integration.target}"
+        yield placed.at("integration", "action"), unknown(what, integration.action, known)
+        return
+    given = action.resolved(integration.parameters, _SOME_DAY)
+    for objection in action.objections(given, is_template):
+        what = f"action '{action.name}' of {integration.target}: {objection}"
+        yield placed.at("integration", "parameters"), what
 
 
 def _host_checks(place: Path, url: str) -> Iterator[Problem]:

@@ -8,4 +8,8 @@ class Chat(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    urls: SecretStr = Field(description="One or more addresses in Apprise's form, separated by blanks.")
+    urls: SecretStr = Field(
+        description="Addresses in Apprise's form, separated by blanks; written tag=address, one is for a "
+        "tenant (2=…), a channel (#sales=…) or a tenant's channel (2#sales=…). In an address, {to} stands "
+        "for the recipient's e-mail address and {channel} for the channel."
+    )
