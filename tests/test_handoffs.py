@@ -1,16 +1,19 @@
 """What steps hand over, checked when a campaign is applied: channels, calls, actions and their values."""
 
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from automation_pipelines.campaign import Step
 from automation_pipelines.catalogue.actions import actions
-from automation_pipelines.channels import build_channels
+from automation_pipelines.channels import build_channels, url_refusal
 from automation_pipelines.cli.docs import with_tables
 from automation_pipelines.errors import CampaignError
 from automation_pipelines.settings import Settings
+from automation_pipelines.settings.providers import Webhook
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.validation import Known, load
 
@@ -242,3 +245,27 @@ def test_the_page_of_channels_lists_every_action_and_its_examples_apply(tmp_path
     assert [problems(tmp_path, example) for example in examples] == [[], []]
     for name in KNOWN.channels:
         assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("https://hooks.example.com/{{ customer_name | urlencode }}", None),
+        ("https://{{ tenant.name }}.example.com/", None),
+        ("https://10.0.0.1/{{ customer_name | urlencode }}", "10.0.0.1 is refused"),
+        ("https://hooks.example.com:25/", "port 25"),
+        ("http://hooks.example.com/", "write https://"),
+    ],
+)
+def test_a_host_that_is_written_out_and_would_not_be_called_is_refused(
+    tmp_path: Path, url: str, refused: str | None
+) -> None:
+    settings = Settings(home=tmp_path, webhook=Webhook())
+    known = replace(KNOWN, url_refusal=partial(url_refusal, settings))
+    found = problems(tmp_path, campaign("new_customers", f'request: {{url: "{url}"}}'), known)
+    assert len(found) == (0 if refused is None else 1)
+    assert (refused or "") in "".join(found)
+
+
+def test_where_calls_become_files_their_addresses_are_for_others_to_judge(tmp_path: Path) -> None:
+    assert url_refusal(Settings(home=tmp_path), "http://10.0.0.1/") is None

@@ -17,7 +17,7 @@ from automation_pipelines.model import Email, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
-__all__ = ["Channel", "build_channels", "build_test_channels", "unavailable"]
+__all__ = ["Channel", "build_channels", "build_test_channels", "unavailable", "url_refusal"]
 
 _OWN: Mapping[str, Kind] = {"email": Email, "crm": WriteBack}
 
@@ -46,6 +46,15 @@ def unavailable(settings: Settings) -> dict[str, str]:
     """The channels that this installation cannot deliver, each with what to do about it."""
     why = {name: missing(settings, name) for name in PROVIDERS if not is_filed(settings, name)}
     return {name: text for name, text in why.items() if text is not None}
+
+
+def url_refusal(settings: Settings, url: str) -> str | None:
+    """Why this installation would make no call to a URL; `None`: it would, or whoever reads the files may."""
+    if is_filed(settings, "webhook"):
+        return None
+    from automation_pipelines.channels.destinations import Destinations  # noqa: PLC0415 - takes 0.1 s
+
+    return Destinations.of(settings.webhook).objection(url)
 
 
 def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dict[str, Channel]:

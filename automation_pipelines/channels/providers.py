@@ -36,15 +36,15 @@ PROVIDERS: Mapping[str, Provider] = {
         Note, "twilio", "twilio", "twilio", "twilio", one_of=("messaging_service_sid", "numbers")
     ),
     "whatsapp": Provider(Note, "twilio", "twilio", "twilio", "twilio", one_of=("whatsapp",)),
-    "push": Provider(Note),
-    "wallet": Provider(Note),
+    "push": Provider(Note, "push", "push", "google.oauth2", "push"),
+    "wallet": Provider(Note, "wallet", "wallet"),
     "phone": Provider(Note),
     "in_app": Provider(Note, "in_app"),
     "chat": Provider(Note, "chat", "chat", "apprise", "chat"),
     "interaction": Provider(Note),
-    "webhook": Provider(Call),
+    "webhook": Provider(Call, "webhook", "webhook"),
     "hubspot": Provider(Command),
-    "salesforce": Provider(Command),
+    "salesforce": Provider(Command, "salesforce", "salesforce", "simple_salesforce", "salesforce"),
     "slack": Provider(Command, "chat", "chat", "apprise", "chat"),
 }
 """Every channel but `email`, `crm` and `wait`, which are each built in their own way."""
@@ -68,7 +68,7 @@ def missing(settings: Settings, name: str) -> str | None:
     if provider.one_of and not any(getattr(given, field) for field in provider.one_of):
         names = " or ".join(f"AUTOMATION_{provider.setting}__{field}".upper() for field in provider.one_of)
         return f"channel '{name}' has no sender: set {names}"
-    if provider.package is not None and find_spec(provider.package) is None:
+    if provider.package is not None and not _is_there(provider.package):
         return (
             f"channel '{name}' is not installed: run `pip install 'automation-pipelines[{provider.extra}]'`"
         )
@@ -77,7 +77,7 @@ def missing(settings: Settings, name: str) -> str | None:
 
 def is_filed(settings: Settings, name: str) -> bool:
     """Whether its hand-offs become files: on purpose, or because nothing is set up to leave at all."""
-    return name in settings.filed or (settings.smtp_url is None and missing(settings, name) is not None)
+    return name in settings.filed or (settings.smtp_url is None and not _is_set_up(settings, name))
 
 
 def build(settings: Settings, name: str) -> Channel:
@@ -85,6 +85,20 @@ def build(settings: Settings, name: str) -> Channel:
     module = import_module(f"automation_pipelines.channels.{PROVIDERS[name].module}")
     made: Channel = module.build(name, settings)
     return made
+
+
+def _is_set_up(settings: Settings, name: str) -> bool:
+    """Whether somebody wanted it: what works without a word, such as webhooks, may not have been wanted."""
+    setting = PROVIDERS[name].setting
+    said = setting is None or setting in settings.model_fields_set
+    return said and missing(settings, name) is None
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # what it is a part of
+        return False
 
 
 def _variables(setting: str) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.actions import actions
-from automation_pipelines.channels import build_channels, unavailable
+from automation_pipelines.channels import build_channels, unavailable, url_refusal
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
@@ -24,6 +25,7 @@ from automation_pipelines.difference import difference
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.membership import count_members, missing_source
+from automation_pipelines.messages.optout import Site
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -34,7 +36,14 @@ def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
     """Return what campaigns may name in this installation: its channels and write-backs."""
     channels = build_channels(settings)
     crm = channels.get("crm")
-    known = Known(frozenset(channels), {}, unavailable=unavailable(settings))
+    known = Known(
+        frozenset(channels),
+        {},
+        unavailable=unavailable(settings), marketing=Site.of(settings).lacking,
+        url_refusal=partial(url_refusal, settings),
+    )
+    if settings.twilio is not None:
+        known = replace(known, sms_segments=settings.twilio.max_segments)
     if not isinstance(crm, CrmChannel):
         return known
     return replace(known, actions=actions(sqlfiles), refusal=crm.refusal)

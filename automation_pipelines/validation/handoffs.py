@@ -68,6 +68,8 @@ def _message_checks(placed: Placed, spec: Campaign, known: Known) -> Iterator[Pr
             yield placed.at(key), known.unavailable[way]
         elif way not in carrying:
             yield placed.at(key), unknown("channel", way, carrying)
+        elif way == "email" and spec.purpose is Purpose.MARKETING and known.marketing is not None:
+            yield placed.at(key), known.marketing
     if spec.purpose is Purpose.INTERNAL and "customer" in step.recipient and not step.to:
         what = (
             "a message of purpose internal skips the customer's consent: write purpose: transactional or "
@@ -83,7 +85,7 @@ def _call_checks(
     if step.request is not None:
         texts = {name: getattr(step.request, name) for name in ("url", "headers", "body")}
         key = "request"
-        yield from _host_checks(placed.at(key, "url"), step.request.url)
+        yield from _host_checks(placed.at(key, "url"), step.request.url, known)
     elif step.integration is not None:
         texts = {"parameters": step.integration.parameters}
         key = "integration"
@@ -112,8 +114,11 @@ def _integration_checks(placed: Placed, integration: Integration) -> Iterator[Pr
         yield placed.at("integration", "parameters"), what
 
 
-def _host_checks(place: Path, url: str) -> Iterator[Problem]:
-    """Refuse a host that rows of the CRM decide on: whoever fills in a form there would choose it."""
+def _host_checks(place: Path, url: str, known: Known) -> Iterator[Problem]:
+    """Refuse a host that rows of the CRM decide on: whoever fills in a form there would choose it.
+
+    One that is written out is refused where no call would be made to it.
+    """
     host = re.split(r"(?<!/)/(?!/)", url, maxsplit=1)[0]
     try:
         names = set().union(*(names for _, names in needed_by(host, "url")))
@@ -121,6 +126,9 @@ def _host_checks(place: Path, url: str) -> Iterator[Problem]:
         names = {"it"}
     if any(not name.startswith(_OURS) for name in names):
         yield place, "url: write the host out, or take it from custom or tenant: no row may decide on it"
+    refusal = None if is_template(host) else known.url_refusal(url if not is_template(url) else host)
+    if refusal is not None:
+        yield place, f"url: {refusal}"
 
 
 def _action_checks(

@@ -8,7 +8,7 @@ from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.types import Audience
 
 
-def _no_refusal(_action: str) -> None:
+def _no_refusal(_asked: str) -> None:
     """Nobody was asked."""
 
 
@@ -25,4 +25,10 @@ class Known:
     audiences: Mapping[str, Audience] = field(default_factory=lambda: AUDIENCES)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Channels that exist, and why they cannot be delivered here."""
+    marketing: str | None = None
+    """Why marketing cannot leave by e-mail here; `None`: it can."""
     refusal: Callable[[str], str | None] = _no_refusal
+    url_refusal: Callable[[str], str | None] = _no_refusal
+    """Says why calls to a URL would not be made."""
+    sms_segments: int = 10
+    """No SMS may take more."""

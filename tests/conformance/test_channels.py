@@ -1,6 +1,9 @@
 """What every channel must get right, whatever is on its other side."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,11 +34,16 @@ from tests.conformance.posts import (
     handoff_of,
     smtp_post,
 )
+from tests.conformance.push_post import push_post
+from tests.conformance.salesforce_post import salesforce_post
 from tests.conformance.twilio_post import twilio_post
+from tests.conformance.wallet_post import wallet_post
+from tests.conformance.webhook_post import webhook_post
 from tests.mailserver import trusted
 
 SITUATIONS = {
     "temporary": Retry,
+    "throttled": Retry,
     "permanent": Reject,
     "unreachable": Retry,
     "slow before hand-off": Retry,
@@ -61,6 +69,16 @@ KINDS: dict[str, type[Handoff]] = {
     "wait": Wait,
 }
 OUTBOXES = ["outbox of sms", "outbox of webhook", "outbox of hubspot", "outbox of email", "outbox of crm"]
+SERVED: dict[str, Callable[[], AbstractContextManager[Post]]] = {
+    "chat by Apprise": partial(chat_post, "chat"),
+    "slack by Apprise": partial(chat_post, "slack"),
+    "salesforce": salesforce_post,
+    "webhook": webhook_post,
+    "wallet": wallet_post,
+    "sms by Twilio": partial(twilio_post, "sms"),
+    "whatsapp by Twilio": partial(twilio_post, "whatsapp"),
+}
+"""Channels to a server of their provider's."""
 POSTS = [
     "smtp with STARTTLS",
     "smtp over TLS",
@@ -69,10 +87,8 @@ POSTS = [
     "crm on postgres",
     "in_app on sqlite",
     "in_app on postgres",
-    "chat by Apprise",
-    "slack by Apprise",
-    "sms by Twilio",
-    "whatsapp by Twilio",
+    "push",
+    *SERVED,
     *OUTBOXES,
     "wait",
 ]
@@ -82,8 +98,8 @@ POSTS = [
 def post(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """Each channel in turn."""
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted()))
-    monkeypatch.setattr(smtp, "_TIMEOUT", 2)
-    monkeypatch.setattr(smtp, "_LAST_TIMEOUT", 2)
+    monkeypatch.setattr(smtp.session, "_TIMEOUT", 2)
+    monkeypatch.setattr(smtp.session, "_LAST_TIMEOUT", 2)
     monkeypatch.setattr(crm, "_BUSY_SECONDS", 0.2)
     match request.param:
         case "smtp with STARTTLS" | "smtp over TLS":
@@ -93,15 +109,15 @@ def post(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             yield MaildirPost(tmp_path / "outbox")
         case "wait":
             yield WaitPost()
-        case "sms by Twilio" | "whatsapp by Twilio":
-            with twilio_post("sms" if "sms" in request.param else "whatsapp") as made:
+        case "push":
+            with push_post() as (made, _):
+                yield made
+        case served if served in SERVED:
+            with SERVED[served]() as made:
                 yield made
         case outbox if outbox in OUTBOXES:
             name = outbox.removeprefix("outbox of ")
             yield OutboxPost(name, KINDS[name], tmp_path / name)
-        case "chat by Apprise" | "slack by Apprise":
-            with chat_post(request.param.partition(" ")[0]) as made:
-                yield made
         case "in_app on sqlite" | "in_app on postgres":
             on_sqlite = request.param == "in_app on sqlite"
             url = f"sqlite:///{tmp_path / 'a.db'}" if on_sqlite else request.getfixturevalue("postgres_url")
@@ -156,6 +172,14 @@ def test_a_failure_is_the_right_answer_and_leaves_the_channel_usable(post: Post,
     [again] = post.channel.send([post.handoff(1)])
     assert isinstance(again, Sent)
     assert post.effects(1) == (1 if post.channel.repeatable else arrived + 1)
+
+
+def test_who_is_asked_to_wait_waits_that_long(post: Post) -> None:
+    if not post.misbehave("throttled for two minutes"):
+        pytest.skip("cannot happen on this channel")
+    [answer] = post.channel.send([post.handoff(1)])
+    assert isinstance(answer, Retry)
+    assert answer.after == timedelta(minutes=2)
 
 
 def test_a_repeat_has_the_same_identity_and_no_further_effect_where_that_is_promised(post: Post) -> None:

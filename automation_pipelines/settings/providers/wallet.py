@@ -1,12 +1,14 @@
 """The company's own wallet service."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field
+
+from automation_pipelines.settings.providers.calls import Called, SigningSecrets
 
 
-class Wallet(BaseModel):
+class Wallet(Called):
     """Where passes are updated."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    url: str = Field(pattern=r"^https?://", description="The service's address.")
-    secret: SecretStr = Field(description="What calls are signed with.")
+    url: str = Field(pattern=r"^https?://[^\s/@?#\\]+(/[^\s#\\]*)?$", description="The service's address.")
+    secret: SigningSecrets = Field(
+        description="What calls are signed with, whsec_…. Several, separated by blanks, while it changes."
+    )

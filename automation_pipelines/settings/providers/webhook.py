@@ -1,11 +1,44 @@
 """Outgoing webhooks."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from automation_pipelines.settings.providers.calls import Called, SigningSecrets
+
+Network = IPv4Network | IPv6Network
 
 
-class Webhook(BaseModel):
+def _networks(text: str) -> str:
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            ip_network(part)
+        except ValueError:
+            kind, advice = (
+                "networks",
+                "write IP addresses and networks such as 10.1.2.0/24, with commas between",
+            )
+            raise PydanticCustomError(kind, advice) from None
+    return text
+
+
+class Webhook(Called):
     """How calls are signed, and where they may go."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    secret: SigningSecrets | None = Field(
+        default=None,
+        description="What calls are signed with, whsec_…. Several, separated by blanks, while it changes.",
+    )
+    allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
+        default="",
+        description="IP addresses and networks that are not public and may be called all the same, "
+        "separated by commas.",
+    )
+    allow_http: bool = Field(default=False, description="Whether calls may go out without encryption.")
 
-    secret: SecretStr | None = Field(default=None, description="What calls are signed with, whsec_….")
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that are allowed."""
+        return tuple(map(ip_network, filter(None, map(str.strip, self.allowed_networks.split(",")))))
