@@ -2,17 +2,19 @@
 
 import asyncio
 import socket
+import socketserver
 import ssl
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import trustme
@@ -123,3 +125,143 @@ def mail_server(behaviour: Behaviour, *, tls: str = "none", auth: bool = False) 
             yield server.port
         finally:
             server.stop(no_assert=True)
+
+
+_STANDARD = {
+    "GREETING": "220 scripted ESMTP",
+    "EHLO": "250 scripted",
+    "MAIL": "250 2.1.0 OK",
+    "RCPT": "250 2.1.5 OK",
+    "DATA": "354 go on",
+    "END": "250 2.0.0 OK: queued as ABC123",
+    "RSET": "250 2.0.0 OK",
+    "QUIT": "221 2.0.0 bye",
+}
+
+
+@dataclass
+class Script:
+    """What a server says, word by word, and what it heard.
+
+    A reply is looked up under the whole command (`RCPT TO:<kim@example.com>`), then under its verb; `END`
+    is the end of a message, `BODY` its beginning. `None` stands for hanging up. Several replies under one
+    name are said in turn, the last of them for ever.
+    """
+
+    replies: dict[str, str | list[str | None] | None] = field(default_factory=dict)
+    features: tuple[str, ...] = ("PIPELINING", "8BITMIME")
+    connections: int = 0
+    commands: list[str] = field(default_factory=list)
+    groups: list[list[str]] = field(default_factory=list)
+    messages: list[tuple[list[str], bytes]] = field(default_factory=list)
+    """Accepted recipients and content of each message that came to its end, whatever was said then."""
+
+    def reply(self, command: str) -> str | None:
+        verb = command.partition(" ")[0]
+        name = next((one for one in (command, verb) if one in self.replies), None)
+        if name is None:
+            return _STANDARD.get(verb, "502 5.5.1 no")
+        said = self.replies[name]
+        if isinstance(said, list):
+            return said.pop(0) if len(said) > 1 else said[0]
+        return said
+
+    @property
+    def recipients(self) -> list[str]:
+        """The recipients of everything that arrived whole, in order."""
+        return [recipient for recipients, _ in self.messages for recipient in recipients]
+
+
+class _HangUp(Exception):  # noqa: N818
+    pass
+
+
+class _Dialogue(socketserver.BaseRequestHandler):
+    """One connection. Answers leave when all that has come is read, as RFC 2920 has it."""
+
+    def setup(self) -> None:
+        self.script: Script = self.server.script  # type: ignore[attr-defined]
+        self.script.connections += 1
+        self.accepted: list[str] = []
+        self.group: list[str] = []
+        self.heard = self.unsaid = b""
+
+    def handle(self) -> None:
+        with suppress(_HangUp, OSError):
+            self.say("GREETING")
+            while True:
+                self.obey(self.line().decode())
+
+    def line(self) -> bytes:
+        while b"\r\n" not in self.heard:
+            self.flush()
+            more = self.request.recv(1 << 16)
+            if not more:
+                raise _HangUp
+            self.heard += more
+        line, _, self.heard = self.heard.partition(b"\r\n")
+        return line
+
+    def flush(self) -> None:
+        if self.group:
+            self.script.groups.append(self.group)
+        unsaid, self.group, self.unsaid = self.unsaid, [], b""
+        self.request.sendall(unsaid)
+
+    def obey(self, line: str) -> None:
+        verb, _, rest = line.partition(" ")
+        command = f"{verb.upper()} {rest}".strip()
+        self.group.append(command.partition(" ")[0])
+        self.script.commands.append(command)
+        reply = self.say(command)
+        match command.partition(" ")[0]:
+            case "EHLO" if reply.startswith("250"):
+                lines = ["scripted", *self.script.features]
+                self.unsaid = "".join(f"250-{line}\r\n" for line in lines).encode() + b"250 HELP\r\n"
+            case "RCPT" if reply.startswith("25"):
+                self.accepted.append(command.partition("<")[2].partition(">")[0])
+            case "DATA" if reply.startswith("354"):
+                self.content()
+            case "RSET":
+                self.accepted = []
+            case "QUIT":
+                self.flush()
+                raise _HangUp
+
+    def content(self) -> None:
+        if "BODY" in self.script.replies:
+            self.say("BODY")
+        lines = list(iter(self.line, b"."))
+        self.group.append("CONTENT")
+        content = b"".join(line.removeprefix(b".") + b"\r\n" for line in lines)
+        self.script.messages.append((self.accepted, content))
+        self.accepted = []
+        self.say("END")
+
+    def say(self, command: str) -> str:
+        reply = self.script.reply(command)
+        if reply is None:
+            self.flush()
+            raise _HangUp
+        self.unsaid += reply.replace("\n", "\r\n").encode() + b"\r\n"
+        return reply
+
+
+class _Threads(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+
+
+@contextmanager
+def scripted(script: Script) -> Iterator[int]:
+    """Serve by that script until the end of the block; yields the port."""
+    with _Threads(("127.0.0.1", 0), _Dialogue) as server:
+        server.script = script  # type: ignore[attr-defined]
+        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,84 +1,160 @@
 """E-mail over SMTP: a few connections at once, each used for many messages.
 
-What is said over a connection is `smtp`'s.
+What is said over a connection, and which server is next, is `smtp`'s.
 """
 
-import smtplib
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cached_property
+from smtplib import SMTPResponseException
 
-from automation_pipelines.channels.smtp import Server, transmit
+from automation_pipelines.channels.smtp import (
+    LONGEST,
+    Letter,
+    Relays,
+    Server,
+    Session,
+    Take,
+    servers,
+    wait_asked,
+)
 from automation_pipelines.model import Email, Handoff, Outcome, Reject, Retry
+
+Seal = Callable[[bytes], bytes]
+_PATIENCE = 2  # connections lost without a word
 
 
 class EmailChannel:
-    """Channel `email` over one SMTP server. Safe to use from one thread at a time."""
+    """Channel `email` over one SMTP server or several. Safe to use from one thread at a time.
+
+    A message goes to another server only where the first has certainly not taken it.
+    """
 
     name = "email"
     repeatable = False
 
-    def __init__(self, url: str, *, connections: int = 8) -> None:
-        """Read the URL, `ConfigurationError` if that fails; connect to nothing yet."""
-        self._server = Server.parse(url)
+    def __init__(self, urls: str, *, connections: int = 8, seal: Seal = bytes) -> None:
+        """Read the URLs, `ConfigurationError` if that fails; connect to nothing yet.
+
+        `seal` is done to the bytes of each message before they leave: signing.
+        """
+        self._relays = Relays(servers(urls))
         self._connections = connections
-        self._idle: deque[smtplib.SMTP] = deque()
+        self._seal = seal
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._connections, thread_name_prefix="smtp")
 
     def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
-        """Hand over all of them, as many at once as there are connections."""
-        return list(self._pool.map(self._deliver, handoffs))
+        """Hand over all of them, over as many connections at once as there may be."""
+        batch = _Batch(handoffs, self._seal)
+        workers = min(self._connections, len(handoffs))
+        for done in [self._pool.submit(self._work, batch) for _ in range(workers)]:
+            done.result()
+        return batch.answers
 
     def close(self) -> None:
         """Say goodbye on every connection."""
         if "_pool" in self.__dict__:
             self._pool.shutdown()
             del self._pool
-        while self._idle:
-            session = self._idle.pop()
-            try:
-                session.quit()
-            except OSError:
-                session.close()
+        self._relays.close()
 
-    def _deliver(self, handoff: Handoff) -> Outcome | None:
-        if not isinstance(handoff, Email):
-            return Reject(f"{type(handoff).__name__} is no e-mail")
-        try:
-            return self._discreet(self._attempt(handoff))
-        except OSError as error:
-            return Retry(self._server.explain(error))
-        except Exception as error:  # noqa: BLE001 - a bug with one message must not stop the others
-            return Reject(f"cannot be handed over: {self._server.explain(error)}")
+    def _work(self, batch: "_Batch") -> None:
+        """Use one connection, and another where it is lost, until nothing is left."""
+        own: deque[Letter] = deque()
 
-    def _discreet(self, answer: Outcome | None) -> Outcome | None:
-        if isinstance(answer, Retry | Reject):
-            return replace(answer, error=self._server.redacted(answer.error))
-        return answer
+        def take() -> Letter | None:
+            return own.popleft() if own else batch.take()
 
-    def _attempt(self, email: Email) -> Outcome | None:
-        """Use an idle connection; servers close those as they like, so losing it is no failed attempt."""
-        while True:
-            try:
-                session = self._idle.pop()
-            except IndexError:
-                return self._use(self._server.connect(), email)
-            try:
-                return self._use(session, email)
-            except OSError:
+        while (letter := take()) is not None:
+            server = self._relays.choose(letter.tried | batch.down)
+            if server is None:
+                none_left = self._relays.choose(batch.down) is None
+                batch.settle(letter, Retry(batch.why, wait_asked(batch.why), provider=none_left))
                 continue
+            own.appendleft(letter)
+            session = self._session(server, letter, batch)
+            if session is not None:
+                own.extendleft(reversed(self._carried(session, take, batch)))
 
-    def _use(self, session: smtplib.SMTP, email: Email) -> Outcome | None:
+    def _session(self, server: Server, letter: Letter, batch: "_Batch") -> Session | None:
         try:
-            answer = transmit(session, email)
-        except BaseException:
+            return self._relays.session(server)
+        except Exception as error:  # noqa: BLE001 - a host name can be wrong in more than one way
+            letter.tried.add(server)
+            self._blame(server, error, batch, certainly=True)
+            return None
+
+    def _carried(self, session: Session, take: Take, batch: "_Batch") -> list[Letter]:
+        """Hand over what there is; return what the loss of the connection has left untouched.
+
+        What may have been taken has no answer. A connection that has done its work may be lost: servers
+        close them as they like. One over which nothing was ever answered speaks against its server.
+        """
+        why: Exception = ConnectionError("the server hung up")
+        try:
+            session.carry(take, batch.settle)
+        except Exception as error:  # noqa: BLE001 - a bug with one message must not stop the others
             session.close()
-            raise
-        if session.sock is not None:
-            self._idle.append(session)
-        return answer
+            why = error
+        if session.open:
+            self._relays.keep(session)
+            return []
+        untouched = [letter for letter in session.hand if not letter.left]
+        if not isinstance(why, OSError):
+            refusal = Reject(f"cannot be handed over: {session.server.explain(why)}")
+            for letter in untouched:
+                batch.settle(letter, refusal)
+            return []
+        if not session.proven:
+            for letter in session.hand:
+                letter.tried.add(session.server)
+            self._blame(session.server, why, batch, certainly=isinstance(why, SMTPResponseException))
+        return untouched
+
+    def _blame(self, server: Server, error: Exception, batch: "_Batch", *, certainly: bool) -> None:
+        why = f"{server.host}: {server.explain(error)}"[:LONGEST]
+        batch.blame(server, why, certainly=certainly)
+        self._relays.rest(server, wait_asked(why))
+
+
+class _Batch:
+    """The hand-offs of one call and what became of them; one that nobody can tell of has no answer."""
+
+    def __init__(self, handoffs: Sequence[Handoff], seal: Seal) -> None:
+        self.answers: list[Outcome | None] = [None] * len(handoffs)
+        self.down: set[Server] = set()
+        self.why = ""
+        self._seal = seal
+        self._waiting = deque(enumerate(handoffs))
+        self._failures: Counter[Server] = Counter()
+
+    def take(self) -> Letter | None:
+        """The next message, made ready to leave."""
+        while self._waiting:
+            try:
+                place, handoff = self._waiting.popleft()
+            except IndexError:  # another thread was faster
+                return None
+            if not isinstance(handoff, Email):
+                self.answers[place] = Reject(f"{type(handoff).__name__} is no e-mail")
+                continue
+            try:
+                return Letter.of(place, handoff, self._seal(handoff.content))
+            except Exception as error:  # noqa: BLE001 - a bug with one message must not stop the others
+                self.answers[place] = Reject(f"cannot be handed over: {type(error).__name__}: {error}")
+        return None
+
+    def settle(self, letter: Letter, answer: Outcome | None) -> None:
+        """Note what became of a message."""
+        self.answers[letter.place] = answer
+
+    def blame(self, server: Server, why: str, *, certainly: bool) -> None:
+        """Leave a server that failed out of the rest; where a message may be the cause, the second time."""
+        self.why = why
+        self._failures[server] += _PATIENCE if certainly else 1
+        if self._failures[server] >= _PATIENCE:
+            self.down.add(server)

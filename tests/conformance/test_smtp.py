@@ -22,7 +22,7 @@ from tests.mailserver import Behaviour, free_port, mail_server, trusted
         (250, "fine", Sent(None)),
         (450, "4.0.0 Temporary failure", Retry("450 4.0.0 Temporary failure")),
         (426, "connection timed out", Retry("426 connection timed out")),
-        (550, "5.1.1 No such user", Reject("550 5.1.1 No such user")),
+        (550, "5.1.1 No such user", Reject("550 5.1.1 No such user", "bounced")),
         (552, "5.3.4 Message too large", Reject("552 5.3.4 Message too large")),
         (
             554,
@@ -31,7 +31,7 @@ from tests.mailserver import Behaviour, free_port, mail_server, trusted
         ),
         # The enhanced code says it more exactly than the reply code.
         (550, "4.2.1 Mailbox busy", Retry("550 4.2.1 Mailbox busy")),
-        (450, "5.1.1 No such user", Reject("450 5.1.1 No such user")),
+        (450, "5.1.1 No such user", Reject("450 5.1.1 No such user", "bounced")),
         (550, "2.0.0 nonsense", Reject("550 2.0.0 nonsense")),
         (550, "5.1.1.1 is no enhanced code", Reject("550 5.1.1.1 is no enhanced code")),
     ],
@@ -114,15 +114,6 @@ def test_a_refused_recipient_leaves_the_connection_fit_for_the_next(
     behaviour.recipient = "250 OK"
     assert isinstance(plain.send([email(2)])[0], Sent)
     assert behaviour.jobs == {"2": 1}
-
-
-def test_a_connection_the_server_has_closed_is_replaced_at_once(
-    behaviour: Behaviour, plain: EmailChannel
-) -> None:
-    plain.send([email(1)])
-    plain._idle[0].sock.close()
-    assert isinstance(plain.send([email(2)])[0], Sent)
-    assert behaviour.jobs == {"1": 1, "2": 1}
 
 
 def test_an_international_address_needs_a_server_that_takes_it(
