@@ -32,10 +32,10 @@ dev: $(READY) ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY) ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 cover: $(READY) ## Run every test, with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 check: $(READY) ## Lint, types, layers and format
 	$(BIN)/ruff check .

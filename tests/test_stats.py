@@ -402,7 +402,7 @@ def test_the_commands_restate_publish_show_and_ingest(front: Front, tmp_path: Pa
     inbox.mkdir()
     line = {"id": "e1", "type": "opened", "at": NOON.isoformat(), "job_id": one}
     (inbox / "a.jsonl").write_text(json.dumps(line) + "\nbad\n", encoding="utf-8")
-    assert "1 files: 1 events, 0 known already, 1 lines rejected" in run(feedback, "ingest")
+    assert "1 file: 1 event, 0 known already, 1 line rejected" in run(feedback, "ingest")
     assert "restated 2 days" in run(stats, "restate")
     assert "restated 1 days" in run(stats, "restate", "--from", "2026-05-01", "--to", "2026-05-01")
     assert "campaign_daily 2" in run(stats, "publish")

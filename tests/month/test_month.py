@@ -24,7 +24,7 @@ from tests.month.conftest import FROZEN, Month
 from tests.month.expected import ESCALATIONS, FAMILIES, MONDAYS, SEASON, at
 from tests.month.life import AS_OF, END, STARTED, TICK, Life
 
-pytestmark = [pytest.mark.xdist_group("month"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 _SETTLED = [str(reason) for reason in SETTLED]
 CAMPAIGNS = [(name, people) for family in FAMILIES.values() for name, people in family.items()]
