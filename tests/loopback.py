@@ -55,6 +55,8 @@ class Loopback:
     after: Callable[[Asked], Said | None] = lambda _: None
     """What is said instead, once there is one."""
     slow: float = 0
+    crucial: Callable[[Asked], bool] = lambda _: True
+    """The requests that `misbehave` is about: not logging in, and the like."""
     port: int = 0
     log: list[Asked] = field(default_factory=list)
     _http: ThreadingHTTPServer | None = None
@@ -62,6 +64,8 @@ class Loopback:
     def respond(self, asked: Asked) -> Said:
         """The answer, with its effect, or what stands for it."""
         self.log.append(asked)
+        if not self.crucial(asked):
+            return self.answer(asked)
         refused = self.before(asked)
         if refused is not None:
             return refused
@@ -99,6 +103,10 @@ class Loopback:
         match how:
             case "temporary":
                 self.before = lambda _: Said(503, "try later")
+            case "throttled":
+                self.before = lambda _: Said(429, "too many")
+            case "throttled for two minutes":
+                self.before = lambda _: Said(429, "too many", {"Retry-After": "120"})
             case "unreachable":
                 self.stop()
             case "lost after hand-off":

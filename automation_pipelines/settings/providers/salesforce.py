@@ -4,10 +4,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
 class Salesforce(BaseModel):
-    """A connected user of Salesforce."""
+    """A connected app of Salesforce with the client credentials flow, which runs as a user of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    username: str = Field(description="The user.")
-    password: SecretStr = Field(description="Its password.")
-    security_token: SecretStr = Field(description="Its security token.")
+    url: str = Field(
+        pattern=r"^https://[^/\s@]+$", description="The organisation's own, https://acme.my.salesforce.com."
+    )
+    consumer_key: str = Field(description="The app's key.")
+    consumer_secret: SecretStr = Field(description="Its secret.")
+    identity_field: str = Field(
+        default="Automation_Identity__c",
+        pattern=r"^[A-Za-z]\w*__c$",
+        description="A text field (60, unique, external ID) of every object that records are added to: "
+        "no record is added twice.",
+    )
