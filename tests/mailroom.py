@@ -33,8 +33,11 @@ PROFILE: dict[str, Any] = {
     "sender_name": "Acme",
     "sender_email": "hello@acme.example.com",
     "reply_to": None,
+    "postal_address": "1 Harbour Street, Port Example",
     "active": True,
 }
+LINKS: dict[str, Any] = {"public_url": "https://mail.acme.example.com", "link_secret": "s" * 32}
+"""What an installation with a mail server must set before marketing may leave."""
 TEMPLATE = TemplateSource(
     "Hello {{ recipient.name }}", "<p>{{ word }}</p>", "{{ word }} from {{ tenant.name }}"
 )
@@ -48,6 +51,7 @@ class Mailroom:
     settings: Settings
     purpose: str = "marketing"
     ticks: int = 0
+    template: TemplateSource = TEMPLATE
 
     @property
     def campaigns(self) -> CampaignStore:
@@ -67,7 +71,7 @@ class Mailroom:
             **spec,
         }
         campaign, source = Campaign.model_validate(document), json.dumps(document, default=str)
-        applied = self.campaigns.apply(campaign, source, {"letter": TEMPLATE}, "t", NOON)
+        applied = self.campaigns.apply(campaign, source, {"letter": self.template}, "t", NOON)
         if applied.state == "draft":
             self.campaigns.start("letters", "t", NOON)
 
@@ -164,6 +168,7 @@ class Mailroom:
         }
         if self.settings.smtp_url:
             environment["AUTOMATION_SMTP_URL"] = self.settings.smtp_url.get_secret_value()
+            environment |= {f"AUTOMATION_{name.upper()}": value for name, value in LINKS.items()}
         if self.settings.sql_dir:
             environment["AUTOMATION_SQL_DIR"] = str(self.settings.sql_dir)
         return subprocess.Popen(

@@ -54,7 +54,9 @@ def test_a_good_file_becomes_a_draft_with_its_templates(tmp_path: Path) -> None:
     (draft,) = loaded(tmp_path, {"care.yaml": GOOD, "notes.txt": "not a campaign"})
     assert (draft.path, draft.text, draft.spec.id) == (tmp_path / "care.yaml", GOOD, "care")
     pieces = {
-        f"{name}.{kind}" for name in ("base", "greeting", "reason", "regards") for kind in ("html", "txt")
+        f"{name}.{kind}"
+        for name in ("base", "greeting", "optout", "reason", "regards")
+        for kind in ("html", "txt")
     }
     assert draft.templates["birthday"].layouts.keys() == pieces | {"button.html"}
 
@@ -217,7 +219,7 @@ TEMPLATE = {
     "templates/own/body.html": "<p>{{ first_name }}</p>",
     "templates/own/body.txt": "{{ first_name }}",
 }
-OWN = GOOD.replace("template: birthday", "template: own")
+OWN = GOOD.replace("template: birthday", "template: own").replace("steps:", "purpose: transactional\nsteps:")
 
 
 def test_own_templates_and_layouts_take_precedence_over_the_shipped_ones(tmp_path: Path) -> None:
@@ -263,7 +265,7 @@ def test_own_templates_and_layouts_take_precedence_over_the_shipped_ones(tmp_pat
 def test_templates_are_rehearsed(tmp_path: Path, file: str, text: str, expected: str) -> None:
     found = problems(tmp_path, {"care.yaml": OWN, **TEMPLATE, f"templates/{file}": text})
     assert [problem for problem in found if f"/{expected}" in problem] == found
-    assert all(problem.startswith("care.yaml:7: template ") for problem in found)
+    assert all(problem.startswith("care.yaml:8: template ") for problem in found)
 
 
 def test_a_template_without_all_its_parts_names_the_missing_file(tmp_path: Path) -> None:

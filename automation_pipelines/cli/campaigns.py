@@ -21,11 +21,13 @@ from automation_pipelines.cli.showing import show
 from automation_pipelines.cli.subjects import ORDERS, progress
 from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.cli.testing import test
+from automation_pipelines.delivery.composition import profiles_of
 from automation_pipelines.difference import difference
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.membership import count_members, missing_source
-from automation_pipelines.messages.optout import Site
+from automation_pipelines.messages.optout import NO_ADDRESS, Site
+from automation_pipelines.model import Purpose
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -39,7 +41,8 @@ def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
     known = Known(
         frozenset(channels),
         {},
-        unavailable=unavailable(settings), marketing=Site.of(settings).lacking,
+        unavailable=unavailable(settings),
+        marketing=Site.of(settings).lacking,
         url_refusal=partial(url_refusal, settings),
     )
     if settings.twilio is not None:
@@ -103,6 +106,20 @@ def _warn(front: Front, drafts: Sequence[Draft]) -> None:
             names = ", ".join(draft.spec.id for draft in drafts if draft.spec.audience == audience)
             what = f"warning: {names}: this CRM has no {source}, so audience {audience} selects nobody"
             click.secho(f"{what}; `automation crm check` says how to name a table", fg="yellow", err=True)
+    if any(draft.spec.purpose is Purpose.MARKETING for draft in drafts):
+        _warn_of_addresses(front)
+
+
+def _warn_of_addresses(front: Front) -> None:
+    """Name the tenants whose marketing by e-mail will not leave."""
+    if front.settings.smtp_url is None or front.settings.brand_postal_address is not None:
+        return
+    profiles = profiles_of(front.database)
+    lacking = [str(tenant) for tenant in sorted(profiles) if not profiles[tenant].row.get("postal_address")]
+    if lacking:
+        more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+        whose = f"tenant {', '.join(lacking[:_SHOWN])}{more}"
+        click.secho(f"warning: {whose} {NO_ADDRESS}", fg="yellow", err=True)
 
 
 def _show_difference(front: Front, drafts: Sequence[Draft], days: int) -> None:

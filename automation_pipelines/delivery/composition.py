@@ -24,8 +24,10 @@ from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.messages import MessageTemplate
 from automation_pipelines.messages.context import SETTINGS, Branding, Occasion, context
 from automation_pipelines.messages.mime import Mailbox, build_email
+from automation_pipelines.messages.optout import NO_LINKS, Links, Site, list_headers
 from automation_pipelines.messages.senders import sender_for
-from automation_pipelines.model import Call, Command, Email, Handoff, Note, Wait, WriteBack
+from automation_pipelines.messages.tokens import Claim
+from automation_pipelines.model import Call, Command, Email, Handoff, Note, Purpose, Wait, WriteBack
 from automation_pipelines.sqlfiles import SqlFiles
 
 
@@ -72,6 +74,7 @@ class _Order:
     identity: str
     profile: Profile
     variables: Mapping[str, Any]
+    links: Links
     at: datetime
 
     @property
@@ -95,10 +98,16 @@ class Composer:
     """Makes hand-offs; keeps what it compiled."""
 
     def __init__(
-        self, campaigns: CampaignStore, salt: str, sqlfiles: SqlFiles, branding: Branding | None = None
+        self,
+        campaigns: CampaignStore,
+        salt: str,
+        sqlfiles: SqlFiles,
+        branding: Branding | None = None,
+        site: Site | None = None,
     ) -> None:
         """Bind to where versions and actions are kept; reads nothing yet."""
         self._branding = branding
+        self._site = site or Site()
         self._installation = installation_name(salt)
         self._version = cache(campaigns.version)
         self._variant = cache(self._find)
@@ -114,12 +123,15 @@ class Composer:
         request = self._step(job).request
         return request.retries if request else None
 
-    def compose(self, job: Job, profile: Profile, at: datetime) -> Handoff:
-        """Make what the channel takes; an `AutomationError` when this job cannot be made."""
+    def compose(self, job: Job, profile: Profile, at: datetime, *, conversing: bool = False) -> Handoff:
+        """Make what the channel takes; an `AutomationError` when this job cannot be made.
+
+        `conversing`: the recipient has written to us on this channel within the last day.
+        """
         order = self._order(job, profile, at)
         match order.step.carries:
             case "message":
-                return self._email(order) if job.channel == "email" else self._note(order)
+                return self._email(order) if job.channel == "email" else self._note(order, conversing=conversing)
             case "action":
                 return self._write_back(order)
             case "call":
@@ -132,10 +144,23 @@ class Composer:
     def _order(self, job: Job, profile: Profile, at: datetime) -> _Order:
         spec, step = self.spec(job), self._step(job)
         occasion = Occasion(spec, step, job.channel, job.variant)
+        links = self._links(job, spec, profile)
         variables = context(
-            json.loads(job.variables), occasion, profile.row, address=job.address, branding=self._branding
+            json.loads(job.variables),
+            occasion,
+            profile.row,
+            address=job.address,
+            branding=self._branding,
+            links=links,
         )
-        return _Order(job, spec, step, self._identity(job), profile, variables, at)
+        return _Order(job, spec, step, self._identity(job), profile, variables, links, at)
+
+    def _links(self, job: Job, spec: Campaign, profile: Profile) -> Links:
+        if job.purpose != Purpose.MARKETING or job.address_hash is None:
+            return NO_LINKS
+        claim = Claim(job.tenant_id, job.channel, job.address_hash, spec.topic, spec.id, job.id)
+        # What is clicked in a proof must not act for the customer it was made of.
+        return self._site.links(claim, profile.row, test=job.mode == "test")
 
     def _email(self, order: _Order) -> Email:
         job, address, variables = order.job, order.address, order.variables
@@ -150,12 +175,23 @@ class Composer:
             at=order.at,
             cc=variables.get("cc") or (),
             bcc=variables.get("bcc") or (),
+            more=self._list_headers(order),
         )
 
-    def _note(self, order: _Order) -> Note:
+    def _list_headers(self, order: _Order) -> str:
+        """What marketing must carry; `MessageError` where it cannot."""
+        if order.links == NO_LINKS:
+            return ""
+        tenant = order.variables["tenant"]
+        objection = self._site.objection(tenant)
+        if objection is not None:
+            raise MessageError(objection)
+        return list_headers(order.links, order.spec, tenant, self._installation)
+
+    def _note(self, order: _Order, *, conversing: bool) -> Note:
         address = order.address
         content = self._template_of(order).render_note(order.job.channel, order.variables, order.step.subject)
-        return Note(*order.head, address, content.title, content.text)
+        return Note(*order.head, address, content.title, content.text, content.approved, conversing)
 
     def _write_back(self, order: _Order) -> WriteBack:
         step = order.step

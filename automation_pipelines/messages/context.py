@@ -15,6 +15,7 @@ from typing import Any
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
+from automation_pipelines.messages.optout import NO_LINKS, Links
 from automation_pipelines.model import Scalar
 from automation_pipelines.settings import Settings
 
@@ -70,10 +71,12 @@ def context(
     *,
     address: str | None = None,
     branding: Branding | None = None,
+    links: Links = NO_LINKS,
 ) -> dict[str, Any]:
     """Make what a template is rendered with, of what a job carries and whose it is.
 
-    `address` is the recipient's, which a ledger keeps apart from the variables.
+    `address` is the recipient's, which a ledger keeps apart from the variables; `links` are the ways out
+    of marketing.
     """
     recipient = {**dict.fromkeys(RECIPIENT), "email": address, **variables.get("recipient", {})}
     own = {name: value for name, value in tenant.items() if name != SETTINGS}
@@ -82,6 +85,7 @@ def context(
         **{name: recipient.get(theirs) for name, theirs in STANDING.items()},
         **variables,
         **_grouped(variables, occasion.campaign.audience),
+        **links.variables(),
         "recipient": recipient,
         "tenant": whose,
         "setting": {**standard_settings(), **(tenant.get(SETTINGS) or {})},

@@ -1,11 +1,12 @@
 """Parameters on links: which a message carries, and how they are put on an address (RFC 3986).
 
-`traced` is used by `markup` on the links of HTML; plain text is searched for addresses.
+`traced` is used by `markup` on the links of HTML; plain text is searched for addresses. Ways out of
+marketing carry none: they are somebody's own, and no advertisement.
 """
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -14,6 +15,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 Parameters = tuple[tuple[str, str], ...]
+
+WAYS_OUT = ("unsubscribe_url", "preferences_url", "browser_url")
+"""The variables whose links are left alone; null where a message has no such way out."""
 
 # A full stop or bracket after an address ends the sentence, not the address.
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]}']", re.IGNORECASE)
@@ -47,13 +51,20 @@ def traced(context: Context, target: str) -> str:
     if not parameters:
         return target
     address = html.unescape(str(target)).strip()
-    if address == context.get("unsubscribe_url"):
+    if address in ways_out(context):
         return target
     return Markup(html.escape(with_parameters(address, parameters)))  # noqa: S704 - it is escaped
 
 
-def traced_text(text: str, parameters: Parameters) -> str:
-    """Add the parameters to every address in a plain text."""
+def ways_out(variables: Mapping[str, object] | Context) -> tuple[object, ...]:
+    """Return the addresses of a message that are left alone."""
+    return tuple(variables.get(name) for name in WAYS_OUT)
+
+
+def traced_text(text: str, parameters: Parameters, alone: Collection[object] = ()) -> str:
+    """Add the parameters to every address in a plain text, but to those to be left alone."""
     if not parameters or "://" not in text:
         return text
-    return _ADDRESS.sub(lambda found: with_parameters(found[0], parameters), text)
+    return _ADDRESS.sub(
+        lambda found: found[0] if found[0] in alone else with_parameters(found[0], parameters), text
+    )

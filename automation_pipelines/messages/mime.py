@@ -102,7 +102,7 @@ def _unstructured(text: str) -> str:
     return _encoded_words(text)
 
 
-def _phrase(name: str) -> str:
+def phrase(name: str) -> str:
     """Write a display name: nothing, a quoted string, or encoded words where that would not do."""
     name = " ".join(_one_line(name).split())
     if not name:
@@ -114,9 +114,9 @@ def _phrase(name: str) -> str:
 
 
 def _mailbox(name: str, address: str) -> str:
-    phrase = _phrase(name)
-    gap = "\r\n " if phrase and len(phrase) + len(address) > _LINE else " "
-    return f"{phrase}{gap}<{address}>".lstrip()
+    shown = phrase(name)
+    gap = "\r\n " if shown and len(shown) + len(address) > _LINE else " "
+    return f"{shown}{gap}<{address}>".lstrip()
 
 
 def usable_address(text: str) -> str:
@@ -172,10 +172,12 @@ def build_email(
     at: datetime,
     cc: Sequence[str] = (),
     bcc: Sequence[str] = (),
+    more: str = "",
 ) -> Email:
     """One complete message, dated `at`; `MessageError` for an address that cannot be used.
 
-    `cc` is named in the message, `bcc` is not; nobody gets it twice.
+    `cc` is named in the message, `bcc` is not; nobody gets it twice. `more` are further headers as they
+    are written, each line ended.
     """
     from_address, sender_headers = _sender_headers(sender)
     to_address = usable_address(recipient.address)
@@ -190,6 +192,7 @@ def build_email(
         f"Date: {_date(at)}\r\n"
         f"Message-ID: <{identity}@{from_address.rpartition('@')[2]}>\r\n"
         f"X-Job-ID: {job_id}\r\n"
+        f"{more}"
         f"{_OPENING}"
     )
     body = headers.encode() + _body("plain", content.text) + _body("html", content.html) + _CLOSING

@@ -15,8 +15,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from automation_pipelines.errors import MessageError
 from automation_pipelines.messages import environment as jinja
+from automation_pipelines.messages.approved import approved_text
 from automation_pipelines.messages.layouts import Layouts, merge_layouts
-from automation_pipelines.messages.links import parameters_of, traced_text
+from automation_pipelines.messages.links import parameters_of, traced_text, ways_out
 from automation_pipelines.messages.locales import Languages, locale_of
 from automation_pipelines.messages.markup import finished
 from automation_pipelines.messages.plain import plain_text, settled
@@ -24,6 +25,8 @@ from automation_pipelines.messages.source import FILES, NOTES, Content, NoteCont
 
 _BODY = "content"
 """The block of a layout that a short message takes of a mail."""
+_ENVIRONMENTS = {"html": jinja.HTML, "approved": jinja.JSON}
+_WITHOUT_LAYOUT = ("subject", "approved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class _Part:
 
     @property
     def environment(self) -> ImmutableSandboxedEnvironment:
-        return jinja.HTML if self.name == "html" else jinja.TEXT
+        return _ENVIRONMENTS.get(self.name, jinja.TEXT)
 
     def parse(self) -> nodes.Template:
         return self.environment.parse(self.merged)
@@ -63,7 +66,7 @@ def _prepared(source: TemplateSource) -> Iterator[_Part]:
     written = source.parts()
     for (name, tag), text in written.items():
         label = f"{name}.{tag}" if tag else name
-        layouts = Layouts({} if name == "subject" else source.layouts, tag or source.locale)
+        layouts = Layouts({} if name in _WITHOUT_LAYOUT else source.layouts, tag or source.locale)
         merged = _merge(label, text, layouts)
         yield _Part(name, tag, _html(label, merged) if name == "html" else merged)
         if name == "text":
@@ -139,7 +142,7 @@ class MessageTemplate:
         return Content(
             subject=self._title(parts, variables, subject),
             html=_need(parts, "html").fill(variables),
-            text=traced_text(text, parameters_of(variables.get("message"))),
+            text=_traced(text, variables),
         )
 
     def render_note(
@@ -147,19 +150,26 @@ class MessageTemplate:
     ) -> NoteContent:
         """Fill in the text of a short channel: its own part, or else what the mail says, without layout.
 
-        The title is the subject; the first line of `push.txt` is one, too.
+        The title is the subject; the first line of `push.txt` is one, too. A channel that has an approved
+        text says that, and what the mail says only where it has a part of its own.
         """
         variables = jinja.named(variables, self._names)
         parts = self._for(variables)
         part = parts.get(channel) if channel in NOTES else None
+        approved = None
+        if channel == "whatsapp" and "approved" in parts:
+            approved = approved_text(parts["approved"].fill(variables))
+            if part is None:
+                return NoteContent("", "", approved)
         part = part or _need(parts, "note", f"{channel}.txt nor a body")
-        text = traced_text(part.fill(variables).strip(), parameters_of(variables.get("message")))
+        text = _traced(part.fill(variables).strip(), variables)
         if channel == "push" and channel in parts and "\n" in text:
             first, _, text = text.partition("\n")
             title = first if subject is None else self._title(parts, variables, subject)
             return NoteContent(_one_line(title), text.strip())
         known = subject is not None or "subject" in parts
-        return NoteContent(_one_line(self._title(parts, variables, subject)) if known else "", text)
+        title = _one_line(self._title(parts, variables, subject)) if known else ""
+        return NoteContent(title, text, approved)
 
     def _title(self, parts: Mapping[str, _Chosen], variables: Mapping[str, Any], subject: str | None) -> str:
         if subject is None:
@@ -179,6 +189,10 @@ class MessageTemplate:
             style = languages.style(part.tag)
             chosen[name] = _Chosen(part.label, template, part.derived, _language(style))
         return chosen
+
+
+def _traced(text: str, variables: Mapping[str, Any]) -> str:
+    return traced_text(text, parameters_of(variables.get("message")), ways_out(variables))
 
 
 def _one_line(title: str) -> str:

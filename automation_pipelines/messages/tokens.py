@@ -17,7 +17,7 @@ from typing import Literal
 Page = Literal["unsubscribe", "preferences", "view"]
 
 SAMPLE = "sample"
-"""Stands for a token where nobody's may be: in tests, proofs and previews. It is malformed: it does nothing."""
+"""Stands for a token where nobody's may be: in tests and previews. It is malformed: it does nothing."""
 
 _VERSION = b"\x01"
 _TAG = 16

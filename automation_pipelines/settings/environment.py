@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from automation_pipelines.settings.limits import ALLOWED_RATES, ALLOWED_WARM_UP, read_rates, read_warm_up
 from automation_pipelines.settings.providers import (
     Chat,
     Dkim,
@@ -60,6 +61,7 @@ def _known_zone(value: str | None) -> str | None:
 
 _PUBLIC = re.compile(r"https://[^\s<>\"'?#@]{1,200}")
 _SECRET_LENGTH = 32
+_RANDOM = "`python -c 'import secrets; print(secrets.token_urlsafe(32))'`"
 
 
 def _secure(value: str) -> str:
@@ -77,12 +79,26 @@ def _strong(value: SecretStr) -> SecretStr:
     """Refuse secrets that could be guessed: with them anybody could unsubscribe everybody."""
     secrets = value.get_secret_value().split()
     if not secrets or min(map(len, secrets)) < _SECRET_LENGTH:
-        kind, advice = (
-            "secret",
-            f"write {_SECRET_LENGTH} random characters or more: "
-            'python -c "import secrets; print(secrets.token_urlsafe(32))"',
-        )
+        kind, advice = "secret", f"write {_SECRET_LENGTH} random characters or more, such as {_RANDOM} prints"
         raise PydanticCustomError(kind, advice)
+    return value
+
+
+def _rates(value: str) -> str:
+    try:
+        read_rates(value)
+    except ValueError as error:
+        kind, advice = "rates", f"{error}: write {ALLOWED_RATES}"
+        raise PydanticCustomError(kind, advice) from None
+    return value
+
+
+def _warm_up(value: str) -> str:
+    try:
+        read_warm_up(value)
+    except ValueError as error:
+        kind, advice = "warm_up", f"{error}: write {ALLOWED_WARM_UP}"
+        raise PydanticCustomError(kind, advice) from None
     return value
 
 
@@ -174,8 +190,8 @@ class Settings(BaseSettings):
     )
     public_url: PublicUrl | None = Field(
         default=None,
-        description="https://… where recipients reach this system: unsubscribe, preference and view-in-browser "
-        "links lead there. Marketing over an SMTP server needs it.",
+        description="https://… where recipients reach this system: links to unsubscribe, to preferences and "
+        "to the message in a browser lead there. Marketing over an SMTP server needs it.",
     )
     link_secret: StrongSecret | None = Field(
         default=None,
@@ -214,6 +230,24 @@ class Settings(BaseSettings):
     )
     lease_seconds: int = Field(default=300, ge=1, description="How long a claimed job stays claimed.")
     claim_batch: int = Field(default=500, ge=1, description="Jobs taken per claim.")
+    breaker_failures: int = Field(
+        default=5,
+        ge=1,
+        description="Failures of a provider in a row after which a tenant's channel rests.",
+    )
+    breaker_rest_seconds: int = Field(
+        default=30, ge=1, description="How long at first; doubles up to 15 minutes until it answers again."
+    )
+    rate_limits: Annotated[str, AfterValidator(_rates)] = Field(
+        default="",
+        description="How fast channels may send, and each tenant on them: email 50/s; tenant email 20/s. "
+        "Periods are s, min, h and day.",
+    )
+    warm_up: Annotated[str, AfterValidator(_warm_up)] = Field(
+        default="",
+        description="How marketing from a new sending domain grows by UTC days: "
+        "news.acme.example from 2026-11-01: 50 doubling to 5000.",
+    )
     brand_color: str | None = Field(
         default=None,
         pattern=r"^#[0-9a-fA-F]{6}$",

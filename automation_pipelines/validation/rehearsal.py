@@ -14,9 +14,22 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.catalogue.types import Audience, Column, Type
 from automation_pipelines.errors import MessageError
-from automation_pipelines.messages import NAMESPACES, NOTES, TemplateSource, file_of, text_needs
+from automation_pipelines.messages import (
+    NAMESPACES,
+    NOTES,
+    Content,
+    NoteContent,
+    TemplateSource,
+    file_of,
+    text_needs,
+)
 from automation_pipelines.messages.context import SETTINGS, STANDING, Occasion, context, standard_settings
+from automation_pipelines.messages.links import WAYS_OUT
+from automation_pipelines.messages.optout import NO_LINKS, SAMPLE_LINKS, Links
+from automation_pipelines.messages.segments import length_of
 from automation_pipelines.messages.trial import Rehearsed
+from automation_pipelines.model import Purpose
+from automation_pipelines.validation.footers import unshown
 
 _RECIPIENT: Mapping[str, object] = {
     "name": "Ada Example",
@@ -77,7 +90,8 @@ def variables(
     filled["message"] = dict.fromkeys(_MESSAGE)
     columns = {column.name for column in audience.columns}
     spaced = {f"{space}.{name}" for space in NAMESPACES & filled.keys() for name in filled[space]}
-    return frozenset(columns | spaced | STANDING.keys() | (filled.keys() & {"agent_id", "coupon", "items"}))
+    given = filled.keys() & {"agent_id", "coupon", "items", *WAYS_OUT}
+    return frozenset(columns | spaced | STANDING.keys() | given)
 
 
 def sample(
@@ -90,7 +104,19 @@ def sample(
 ) -> dict[str, Any]:
     """Return one job's variables as delivery would pass them; with `missing`, all optional ones null."""
     occasion = Occasion(campaign or _campaign(audience.name), step, channel)
-    return context(row(audience, occasion.campaign, missing=missing), occasion, tenant(missing=missing))
+    return context(
+        row(audience, occasion.campaign, missing=missing),
+        occasion,
+        tenant(missing=missing),
+        links=links(occasion.campaign, missing=missing),
+    )
+
+
+def links(campaign: Campaign, *, missing: bool = False) -> Links:
+    """Return the ways out of a message; with `missing`, those of an installation without pages."""
+    if campaign.purpose is not Purpose.MARKETING:
+        return NO_LINKS
+    return Links(mailto=SAMPLE_LINKS.mailto) if missing else SAMPLE_LINKS
 
 
 def tenant(*, missing: bool = False) -> dict[str, object]:
@@ -141,8 +167,10 @@ def rehearse(
     audience: Audience,
     campaign: Campaign | None = None,
     step: Step | None = None,
+    *,
+    sms_segments: int | None = None,
 ) -> Iterator[str]:
-    """Say what is wrong with a template for this audience; nothing when it renders."""
+    """Say what is wrong with a template for this audience; nothing when it renders, and is short enough."""
     try:
         rehearsed = Rehearsed(source)
         allowed = variables(audience, campaign, step)
@@ -156,13 +184,34 @@ def rehearse(
         for missing in (False, True):
             filled = sample(audience, missing=missing, campaign=campaign, step=step)
             spoken = [_in_language(filled, tag) for tag in (source.locale, *source.locales)]
-            problems = _lacking(rehearsed, spoken, step, told)
+            problems = _lacking(rehearsed, spoken, step, told, sms_segments)
             when = " when all optional values are missing" if missing else ""
             yield from (f"template {home} fails{when}: {what}" for what in problems)
             if problems:
                 return
+        if campaign is not None:
+            hidden = _hidden(rehearsed, source, audience, campaign, step)
+            yield from (f"template {home / file}: {what}" for file, what in hidden)
     except MessageError as error:
         yield f"template {home}: {error}"
+
+
+def _hidden(
+    rehearsed: Rehearsed, source: TemplateSource, audience: Audience, campaign: Campaign, step: Step | None
+) -> dict[tuple[str, str], None]:
+    """What marketing must show and this template does not, in any language, by file."""
+    found: dict[tuple[str, str], None] = {}
+    if campaign.purpose is not Purpose.MARKETING or "email" not in channels_of(step):
+        return found
+    for missing in (False, True):
+        filled = sample(audience, missing=missing, campaign=campaign, step=step)
+        # Marketing of a tenant without an address does not leave.
+        filled["tenant"] = {**filled["tenant"], "postal_address": _TENANT["postal_address"]}
+        for tag in (source.locale, *source.locales):
+            said = rehearsed.try_out(_in_language(filled, tag), ["email"]).said.get("email")
+            if isinstance(said, Content):
+                found |= dict.fromkeys(unshown(source, tag, said, filled))
+    return found
 
 
 def unknown_variable(name: str, allowed: Collection[str]) -> str:
@@ -188,15 +237,29 @@ def _strange(rehearsed: Rehearsed, allowed: Collection[str]) -> dict[tuple[str, 
 
 
 def _lacking(
-    rehearsed: Rehearsed, rows: Iterable[Mapping[str, Any]], step: Step | None, told: Collection[str]
+    rehearsed: Rehearsed,
+    rows: Iterable[Mapping[str, Any]],
+    step: Step | None,
+    told: Collection[str],
+    sms_segments: int | None,
 ) -> list[str]:
     """Try a template out; say what it lacks that is not told yet, and what else is wrong."""
     found: dict[str, None] = {}
     for filled in rows:
         tried = rehearsed.try_out(filled, channels_of(step), step.subject if step else None)
         lacks = [f"there is no '{name}'" for name in tried.missing if name not in told]
-        found |= dict.fromkeys([*lacks, *tried.problems])
+        found |= dict.fromkeys([*lacks, *tried.problems, *_too_long(tried.said.get("sms"), sms_segments)])
     return list(found)
+
+
+def _too_long(said: object, most: int | None) -> Iterator[str]:
+    """An SMS is paid by the segment, and networks carry only so many."""
+    if not isinstance(said, NoteContent) or most is None:
+        return
+    length = length_of(said.text)
+    if length.segments > most:
+        why = f"; only {length.foreign} makes it so long" if length.foreign else ""
+        yield f"its SMS takes {length.segments} segments, and {most} are allowed{why}: write a short sms.txt"
 
 
 def _in_language(filled: Mapping[str, Any], tag: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.messages import TemplateSource
 from automation_pipelines.messages.context import Branding, Occasion, context
 from automation_pipelines.messages.trial import Rehearsed, Trial
-from automation_pipelines.validation.rehearsal import channels_of, row, tenant
+from automation_pipelines.validation.rehearsal import channels_of, links, row, tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,14 @@ class Reader:
         if self.locale is not None:
             recipient["locale"] = self.locale
         occasion = Occasion(wording.campaign, wording.step, channel, wording.variant or None)
-        return context({**sample, **given, "recipient": recipient}, occasion, whose, branding=self.branding)
+        ways_out = links(wording.campaign, missing=missing)
+        return context(
+            {**sample, **given, "recipient": recipient},
+            occasion,
+            whose,
+            branding=self.branding,
+            links=ways_out,
+        )
 
 
 @dataclass(frozen=True, slots=True)
