@@ -60,8 +60,7 @@ class Account:
         except exceptions.TransportError as error:
             return Retry(f"no token of Google: {error}", provider=True)
         except exceptions.GoogleAuthError as error:
-            said = _GRANT_ERROR.match(str(error))
-            return Retry(f"no token of Google: {said[0] if said else 'refused'}", provider=True)
+            return Retry(f"no token of Google: {_grant_error(error)}", provider=True)
         except (ValueError, TypeError, AttributeError):
             return Retry("no token of Google: its answer cannot be read", provider=True)
         return str(self._credentials.token)
@@ -88,6 +87,12 @@ class Account:
             case NotSent(error) | Lost(error):
                 words = error
         raise exceptions.TransportError(words)  # type: ignore[no-untyped-call]
+
+
+def _grant_error(error: exceptions.GoogleAuthError) -> str:
+    """The code of RFC 6749, if that is what was answered."""
+    code = next((_mapping(one).get("error") for one in error.args[1:]), None)
+    return code if isinstance(code, str) and _GRANT_ERROR.fullmatch(code) else "refused"
 
 
 @dataclass(frozen=True)
