@@ -4,7 +4,7 @@ A channel knows addresses, servers and wire formats. It knows no campaign, no le
 it decides nothing: it reports what became of each hand-off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from automation_pipelines.channels.channel import Channel
 from automation_pipelines.channels.crm import CrmChannel
@@ -57,11 +57,11 @@ def url_refusal(settings: Settings, url: str) -> str | None:
     return Destinations.of(settings.webhook).objection(url)
 
 
-def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dict[str, Channel]:
+def build_test_channels(settings: Settings, proofs_to: Sequence[str] = ()) -> dict[str, Channel]:
     """Assemble the channels of a test: nothing leaves, whatever is configured, everything can be read.
 
     Each hand-off, e-mails and write-backs too, becomes a file under `<home>/test-outbox/<channel>`; with
-    `proofs_to` every e-mail goes to that address instead, and to no other.
+    `proofs_to` every e-mail goes to those addresses instead, and to no other.
     """
     kinds = {**_OWN, **{name: provider.kind for name, provider in PROVIDERS.items()}}
     root, wait = settings.home / "test-outbox", WaitChannel()
@@ -69,7 +69,7 @@ def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dic
         wait.name: wait,
         **{name: OutboxChannel(name, kind, root / name) for name, kind in kinds.items()},
     }
-    if proofs_to is not None:
+    if proofs_to:
         channels["email"] = ProofChannel(proofs_to, _email(settings))
     return channels
 
@@ -77,4 +77,4 @@ def build_test_channels(settings: Settings, proofs_to: str | None = None) -> dic
 def _email(settings: Settings) -> EmailChannel | MaildirChannel:
     if settings.smtp_url is None:
         return MaildirChannel(settings.outbox)
-    return EmailChannel(settings.smtp_url.get_secret_value(), connections=settings.smtp_connections)
+    return EmailChannel.of(settings.smtp_url, settings)

@@ -7,7 +7,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from smtplib import SMTPResponseException
+
+from pydantic import SecretStr
 
 from automation_pipelines.channels.smtp import (
     LONGEST,
@@ -19,7 +23,10 @@ from automation_pipelines.channels.smtp import (
     servers,
     wait_asked,
 )
+from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.model import Email, Handoff, Outcome, Reject, Retry
+from automation_pipelines.settings import Settings
+from automation_pipelines.settings.providers import Dkim
 
 Seal = Callable[[bytes], bytes]
 _PATIENCE = 2  # connections lost without a word
@@ -42,6 +49,13 @@ class EmailChannel:
         self._relays = Relays(servers(urls))
         self._connections = connections
         self._seal = seal
+
+    @classmethod
+    def of(cls, urls: SecretStr, settings: Settings) -> "EmailChannel":
+        """Assemble the channel of an installation; it signs where there is a key."""
+        connections, dkim = settings.smtp_connections, settings.dkim
+        seal = bytes if dkim is None else _signer(dkim)
+        return cls(urls.get_secret_value(), connections=connections, seal=seal)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -119,6 +133,15 @@ class EmailChannel:
         why = f"{server.host}: {server.explain(error)}"[:LONGEST]
         batch.blame(server, why, certainly=certainly)
         self._relays.rest(server, wait_asked(why))
+
+
+def _signer(dkim: Dkim) -> Seal:
+    if not all(map(find_spec, ("dkim", "cryptography"))):
+        msg = "e-mails cannot be signed: run `pip install 'automation-pipelines[dkim]'`"
+        raise ConfigurationError(msg)
+    module = import_module("automation_pipelines.channels.smtp.signing")
+    signer: Seal = module.Signer(dkim)
+    return signer
 
 
 class _Batch:
