@@ -2,6 +2,7 @@
 
 from datetime import date
 from email import message_from_bytes
+from email.headerregistry import Address
 from email.message import Message
 from email.policy import default
 from typing import Any
@@ -198,16 +199,17 @@ def test_feedback_on_a_test_suppresses_nobody(office: World) -> None:
     assert database.read(sa.select(suppressions)).is_empty()
 
 
-def test_the_commands_send_proofs_to_one_address(office: World) -> None:
+def test_the_commands_send_proofs_to_the_addresses_given(office: World) -> None:
     office.apply({**BIRTHDAY, "steps": [{**BIRTHDAY["steps"][0], "cc": ["boss@acme.example.com"]}]})
     front = Front(office.installation, at(MONDAY), "kim")
-    command = ["campaign", "run", "birthday", "--subject", "1", "--test", "--to", "me@example.com"]
+    command = ["campaign", "run", "birthday", "--subject", "1", "--test"]
+    command += ["--to", "me@example.com", "--to", "boss@example.com"]
     done = CliRunner().invoke(automation, command, obj=front)
     assert "completed 1" in done.output
     (path,) = office.installation.settings.outbox.glob("**/new/*")
     mail = message_from_bytes(path.read_bytes(), policy=default)
     assert (mail["To"], mail["Cc"], mail["Subject"], mail["X-Test"]) == (
-        "me@example.com",
+        "me@example.com, boss@example.com",
         None,
         "[TEST] Hello",
         "yes",
@@ -228,11 +230,22 @@ def test_a_proof_keeps_what_the_recipient_would_see() -> None:
         b"List-Unsubscribe: <https://u>",
     ]
     mail = Email(7, 1, "id", "a@b.cz", "x@y.cz", b"\r\n".join(head) + b"\r\n\r\nTo: you\r\n", ("p@q.cz",))
-    made = proof(mail, "me@example.com")
+    made = proof(mail, ["me@example.com"])
     parsed = message_from_bytes(made.content, policy=default)
     assert (made.recipient, made.copies, parsed["Subject"]) == ("me@example.com", (), "[TEST] Grüße!")
     assert set(parsed.keys()) == {"From", "To", "Subject", "X-Test"}
     assert parsed.get_content() == "To: you\r\n"
+
+
+def test_one_proof_goes_to_a_whole_seed_list() -> None:
+    mail = Email(7, 1, "id", "a@b.cz", "x@y.cz", b"From: <a@b.cz>\r\nTo: <x@y.cz>\r\n\r\nHello\r\n")
+    made = proof(mail, ["me@example.com", "seed@mail.example.com", "seed@post.example.com"])
+    assert (made.recipient, made.copies) == (
+        "me@example.com",
+        ("seed@mail.example.com", "seed@post.example.com"),
+    )
+    parsed = message_from_bytes(made.content, policy=default)
+    assert parsed["To"].addresses == tuple(Address(addr_spec=one) for one in (made.recipient, *made.copies))
 
 
 def test_what_cannot_be_made_is_said(office: World) -> None:

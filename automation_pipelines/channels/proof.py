@@ -1,4 +1,4 @@
-"""Proofs: e-mails of a test, each sent to one given address instead of its recipients.
+"""Proofs: e-mails of a test, each sent to given addresses, a seed list, instead of its recipients.
 
 What the recipient would see stays as it is, apart from the marks of a proof; what would act on the
 recipient's behalf is taken out.
@@ -20,9 +20,9 @@ class ProofChannel:
 
     name = "email"
 
-    def __init__(self, to: str, email: EmailChannel | MaildirChannel) -> None:
+    def __init__(self, to: Sequence[str], email: EmailChannel | MaildirChannel) -> None:
         """`MessageError` for an address that cannot be used."""
-        self._to = usable_address(to)
+        self._to = tuple(dict.fromkeys(map(usable_address, to)))
         self._email = email
 
     @property
@@ -31,7 +31,7 @@ class ProofChannel:
         return self._email.repeatable
 
     def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
-        """Send each e-mail to the given address, marked as a proof."""
+        """Send each e-mail to the given addresses, marked as a proof."""
         return self._email.send([proof(one, self._to) if isinstance(one, Email) else one for one in handoffs])
 
     def close(self) -> None:
@@ -39,11 +39,17 @@ class ProofChannel:
         self._email.close()
 
 
-def proof(email: Email, to: str) -> Email:
-    """The same message to `to` alone: subject marked [TEST], and a header X-Test."""
+def proof(email: Email, to: Sequence[str]) -> Email:
+    """The same message, once, to `to` alone: subject marked [TEST], and a header X-Test.
+
+    The fate of the first is the proof's.
+    """
     head, _, body = email.content.partition(b"\r\n\r\n")
-    lines = [f"To: <{to}>".encode(), b"X-Test: yes", *map(_marked, _kept(head))]
-    return replace(email, recipient=to, copies=(), content=b"\r\n".join(lines) + b"\r\n\r\n" + body)
+    named = ",\r\n ".join(f"<{address}>" for address in to)
+    lines = [f"To: {named}".encode(), b"X-Test: yes", *map(_marked, _kept(head))]
+    content = b"\r\n".join(lines) + b"\r\n\r\n" + body
+    first, *others = to
+    return replace(email, recipient=first, copies=tuple(others), content=content)
 
 
 def _kept(head: bytes) -> Iterator[bytes]:

@@ -29,7 +29,9 @@ from automation_pipelines.manual import run as run_request
 @click.option("--all-steps", is_flag=True, help="Every step.")
 @click.option("--again", is_flag=True, help="Also who had it already. Each minute counts as another time.")
 @click.option("--test", is_flag=True, help="Everything happens and nothing leaves; drafts too.")
-@click.option("--to", "proofs_to", metavar="ADDRESS", help="With --test: e-mails go here, as proofs.")
+@click.option(
+    "--to", "proofs_to", multiple=True, metavar="ADDRESS", help="With --test: proofs go here; repeatable."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be planned.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
 @click.pass_obj
@@ -45,7 +47,7 @@ def run(
     all_steps: bool,
     again: bool,
     test: bool,
-    proofs_to: str | None,
+    proofs_to: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -92,7 +94,7 @@ def _show(made: ManualRun, *, as_json: bool) -> None:
     say(table_of(shown, "Everybody named, and what is decided"))
 
 
-def _refuse(request: Request, proofs_to: str | None) -> None:
+def _refuse(request: Request, proofs_to: tuple[str, ...]) -> None:
     wrong = {
         "who? name them with --subject, --customer or --file": not (request.subjects or request.customers),
         "--to goes with --test: the real send goes to the recipients": bool(proofs_to) and not request.test,

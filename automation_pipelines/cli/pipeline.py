@@ -33,9 +33,11 @@ def init(front: Front) -> None:
 @click.command()
 @click.option("--test", "testing", is_flag=True, help="Everything happens and nothing leaves or counts.")
 @click.option("--as-of", type=MOMENT, help="With --test: speak for this time instead of now.")
-@click.option("--to", "proofs_to", metavar="ADDRESS", help="With --test: e-mails go here, as proofs.")
+@click.option(
+    "--to", "proofs_to", multiple=True, metavar="ADDRESS", help="With --test: proofs go here; repeatable."
+)
 @click.pass_obj
-def tick(front: Front, *, testing: bool, as_of: datetime | None, proofs_to: str | None) -> None:
+def tick(front: Front, *, testing: bool, as_of: datetime | None, proofs_to: tuple[str, ...]) -> None:
     """Plan everything that is due now, once, as the 30-minute schedule does."""
     if not testing and (as_of or proofs_to):
         msg = "--as-of and --to go with --test: a real tick speaks for now, and to the recipients"

@@ -1,5 +1,6 @@
 """The end of every test on the command line: delivered at once, and said where to look."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -14,13 +15,14 @@ from automation_pipelines.tick import TickResult
 _TOLD = 20
 
 
-def deliver_and_tell(front: Front, done: TickResult, proofs_to: str | None) -> None:
+def deliver_and_tell(front: Front, done: TickResult, proofs_to: Sequence[str]) -> None:
     """Deliver the jobs of a test; what could not be made or handed over is said with its error."""
     delivered = deliver_test(
         front.installation, done, clock=lambda: datetime.now(UTC), owner=worker(), proofs_to=proofs_to
     )
     counts = ", ".join(f"{name} {count}" for name, count in asdict(delivered).items() if count)
-    where = f"{front.settings.home / 'test-outbox'}" + (f", e-mails to {proofs_to}" if proofs_to else "")
+    whom = f", e-mails to {', '.join(proofs_to)}" if proofs_to else ""
+    where = f"{front.settings.home / 'test-outbox'}{whom}"
     click.echo(f"test: {counts or 'nothing to deliver'}; nothing left, see {where}", err=True)
     failed = JobFilter(tick_id=done.tick_id, tests=True, states=DEAD_LETTERS)
     for job in operations.find(front.database, failed, _TOLD).iter_rows(named=True):

@@ -1,6 +1,6 @@
 """The end of a test: its jobs are delivered at once, to nobody. No planning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from automation_pipelines.channels import build_test_channels
@@ -15,9 +15,9 @@ def deliver_test(
     *,
     clock: Callable[[], datetime],
     owner: str,
-    proofs_to: str | None = None,
+    proofs_to: Sequence[str] = (),
 ) -> Delivered:
-    """Deliver the jobs of one test, and no others: into files, or its e-mails as proofs to one address."""
+    """Deliver the jobs of one test, and no others: into files, or its e-mails as proofs."""
     channels = build_test_channels(installation.settings, proofs_to)
     try:
         return deliver(
