@@ -356,7 +356,7 @@ def test_an_account_without_senders_of_a_kind_is_no_channel(
         ("€" * 80, 1, ""),
         ("€" * 81, 2, ""),
         ("a" * 152 + "€" + "a" * 10, 2, ""),
-        ("€" + "a" * 151 + "€" + "a" * 151, 3, ""),  # the second € does not fit into the first segment
+        ("a" * 152 + "€" + "a" * 152, 3, ""),  # the € does not fit into the first segment
         ("é" * 160, 1, ""),
         ("ê" + "a" * 69, 1, "ê"),
         ("ê" + "a" * 70, 2, "ê"),

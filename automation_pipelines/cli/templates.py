@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from automation_pipelines.cli.tables import say
 from automation_pipelines.errors import AutomationError, CampaignError, ConfigurationError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import CampaignStore
-from automation_pipelines.messages import NOTES, Content
+from automation_pipelines.messages import NOTES, Content, NoteContent
 from automation_pipelines.messages.context import Branding
+from automation_pipelines.messages.segments import length_of
 from automation_pipelines.playbooks import FOLDER, TEMPLATES, find_template, template_folders, template_names
 from automation_pipelines.validation import understand
 from automation_pipelines.validation.specimens import (
@@ -107,6 +109,11 @@ def _show(specimen: Specimen, output: Path) -> None:
     for path, text in _files(specimen):
         (output / path).write_text(text, encoding="utf-8", errors="replace")
         click.echo(output / path)
+    sms = specimen.trial.said.get("sms")
+    if isinstance(sms, NoteContent):
+        length = length_of(sms.text)
+        because = f", because of {length.foreign}" if length.foreign else ""
+        click.echo(f"  {length.segments} SMS segment{'s' * (length.segments != 1)}{because}")
     for missing in specimen.trial.missing:
         click.secho(f"  there is no '{missing}'", fg="red")
     for problem in specimen.trial.problems:
@@ -122,7 +129,10 @@ def _files(specimen: Specimen) -> Iterator[tuple[str, str]]:
             yield f"{stem}.txt", f"Subject: {said.subject}\n\n{said.text}"
         else:
             title = f"{said.title}\n\n" if said.title else ""
-            yield f"{stem}.{channel}.txt", f"{title}{said.text}\n"
+            if said.text or said.approved is None:
+                yield f"{stem}.{channel}.txt", f"{title}{said.text}\n"
+            if said.approved is not None:
+                yield f"{stem}.{channel}.json", f"{json.dumps(asdict(said.approved), indent=2)}\n"
 
 
 def _row(path: Path) -> dict[str, Any]:

@@ -130,8 +130,10 @@ class Composer:
         """
         order = self._order(job, profile, at)
         match order.step.carries:
+            case "message" if job.channel == "email":
+                return self._email(order)
             case "message":
-                return self._email(order) if job.channel == "email" else self._note(order, conversing=conversing)
+                return self._note(order, conversing=conversing)
             case "action":
                 return self._write_back(order)
             case "call":

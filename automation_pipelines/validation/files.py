@@ -11,7 +11,6 @@ from pathlib import Path
 
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.catalogue.types import Audience
 from automation_pipelines.conditions import unknown
 from automation_pipelines.errors import CampaignError, ConfigurationError
 from automation_pipelines.messages import TemplateSource
@@ -135,12 +134,14 @@ def _checks(
         yield _no_audience(spec, known.audiences)
     for placed in steps:
         yield from handoff_checks(placed, spec, known, audience)
-    yield from _template_checks(file, steps, audience, templates)
+    yield from _template_checks(file, steps, known, templates)
 
 
 def _template_checks(
-    file: _File, steps: Sequence[Placed], audience: Audience | None, templates: dict[str, TemplateSource]
+    file: _File, steps: Sequence[Placed], known: Known, templates: dict[str, TemplateSource]
 ) -> Iterator[Problem]:
+    spec, segments = file.declared.spec, known.sms_segments
+    audience = known.audiences.get(spec.audience) if spec else None
     folders = template_folders(file.path)
     for place, step in (worded for placed in steps for worded in _wordings(placed)):
         name = step.template
@@ -155,7 +156,8 @@ def _template_checks(
             continue
         templates[name] = source
         if audience is not None:
-            yield from ((place, what) for what in rehearse(home, source, audience, file.declared.spec, step))
+            wrong = rehearse(home, source, audience, spec, step, sms_segments=segments)
+            yield from ((place, what) for what in wrong)
 
 
 def _wordings(placed: Placed) -> Iterator[tuple[documents.Path, Step]]:
