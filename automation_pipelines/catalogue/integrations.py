@@ -33,13 +33,15 @@ class Integrated:
     fields: tuple[Field, ...] = ()
     found_by: tuple[Field, ...] = ()
     """Exactly one of these says which record is changed; none: a record is added."""
+    about: tuple[Field, ...] = ()
+    """Records of other kinds that what is added is tied to: `contacts.email` is the contact with that."""
     open: bool = False
     """Whether further `fields` are taken by the product's own names."""
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """Everything it takes by name, but for `fields`."""
-        return {one.parameter.name: one.parameter for one in (*self.found_by, *self.fields)}
+        return {one.parameter.name: one.parameter for one in (*self.found_by, *self.fields, *self.about)}
 
     @property
     def names(self) -> list[str]:
@@ -64,6 +66,8 @@ class Integrated:
                 yield f"needs '{name}'"
         if found_by and sum(given.get(name) is not None for name in found_by) != 1:
             yield f"needs one of {', '.join(found_by)}"
+        if found_by and not given.keys() - found_by:
+            yield "needs something to change"
         for name, value in given.items():
             if name == FIELDS and self.open:
                 yield from _free(value)
@@ -84,6 +88,13 @@ class Integrated:
     @staticmethod
     def _written(field: Field, value: Any, word: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
         return word(value) if field.parameter.values and value is not None else value
+
+    def others(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        """The records it is tied to: their kind, and the field and the value that say which."""
+        for one in self.about:
+            if (value := given.get(one.parameter.name)) is not None:
+                record, _, name = one.theirs.partition(".")
+                yield record, name, value
 
     def key(self, given: Mapping[str, Any]) -> tuple[str, Any]:
         """The field that says which record is changed, by the product's own name, and its value."""
@@ -109,6 +120,7 @@ def _field(
     return Field(Parameter(name, kind, values, optional=not needed), theirs)
 
 
+_HUBSPOT_ABOUT = (_field("contact", "contacts.email"), _field("company", "companies.name"))
 _HUBSPOT = (
     Integrated(
         "create-deal",
@@ -123,6 +135,7 @@ _HUBSPOT = (
             _field("description", "description"),
             _field("owner", "hubspot_owner_id", "any"),
         ),
+        about=_HUBSPOT_ABOUT,
         open=True,
     ),
     Integrated(
@@ -136,6 +149,7 @@ _HUBSPOT = (
             _field("priority", "hs_task_priority", values=("low", "medium", "high")),
             _field("owner", "hubspot_owner_id", "any"),
         ),
+        about=_HUBSPOT_ABOUT,
         open=True,
     ),
     Integrated(
@@ -143,6 +157,7 @@ _HUBSPOT = (
         "Adds a note.",
         "notes",
         (_field("text", "hs_note_body", needed=True), _field("owner", "hubspot_owner_id", "any")),
+        about=_HUBSPOT_ABOUT,
         open=True,
     ),
     Integrated(

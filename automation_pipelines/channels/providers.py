@@ -43,7 +43,7 @@ PROVIDERS: Mapping[str, Provider] = {
     "chat": Provider(Note, "chat", "chat", "apprise", "chat"),
     "interaction": Provider(Note),
     "webhook": Provider(Call, "webhook", "webhook"),
-    "hubspot": Provider(Command),
+    "hubspot": Provider(Command, "hubspot", "hubspot", "hubspot", "hubspot"),
     "salesforce": Provider(Command, "salesforce", "salesforce", "simple_salesforce", "salesforce"),
     "slack": Provider(Command, "chat", "chat", "apprise", "chat"),
 }

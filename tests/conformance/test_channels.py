@@ -23,6 +23,7 @@ from automation_pipelines.model import (
 )
 from automation_pipelines.settings import Settings
 from tests.conformance.chat_post import chat_post
+from tests.conformance.hubspot_post import hubspot_post
 from tests.conformance.in_app_post import in_app_post, opened
 from tests.conformance.posts import (
     SECRET,
@@ -73,6 +74,8 @@ SERVED: dict[str, Callable[[], AbstractContextManager[Post]]] = {
     "chat by Apprise": partial(chat_post, "chat"),
     "slack by Apprise": partial(chat_post, "slack"),
     "salesforce": salesforce_post,
+    "hubspot": hubspot_post,
+    "hubspot with an identity property": partial(hubspot_post, "automation_identity"),
     "webhook": webhook_post,
     "wallet": wallet_post,
     "sms by Twilio": partial(twilio_post, "sms"),
