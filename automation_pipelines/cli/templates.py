@@ -206,7 +206,8 @@ def _of_template(name: str) -> list[Wording]:
         if spec is not None and any(step.template == name for step in spec.steps):
             return [wording for wording in _worded(spec, path) if wording.step.template == name]
     _, source = find_template(name, (_CAMPAIGNS / TEMPLATES, FOLDER / TEMPLATES))
-    short = [note for note in source.notes if note in NOTES]
+    given = {"whatsapp" if note == "approved" else note for note in source.notes}
+    short = [note for note in NOTES if note in given]
     channels = [*(["email"] if source.html is not None else []), *short]
     step = {"id": name.replace("/", "-"), "channels": channels, "template": name}
     spec = Campaign.model_validate({"id": "any", "title": name, "audience": "customers", "steps": [step]})

@@ -258,7 +258,7 @@ def _too_long(said: object, most: int | None) -> Iterator[str]:
         return
     length = length_of(said.text)
     if length.segments > most:
-        why = f"; only {length.foreign} makes it so long" if length.foreign else ""
+        why = f", because of {length.foreign[:10]}" if length.foreign else ""
         yield f"its SMS takes {length.segments} segments, and {most} are allowed{why}: write a short sms.txt"
 
 
