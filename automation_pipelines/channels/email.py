@@ -92,7 +92,7 @@ class EmailChannel:
             own.appendleft(letter)
             session = self._session(server, letter, batch)
             if session is not None:
-                own.extendleft(reversed(self._carried(session, take, batch)))
+                own.extendleft(reversed(self._carried(session, letter, take, batch)))
 
     def _session(self, server: Server, letter: Letter, batch: "_Batch") -> Session | None:
         try:
@@ -102,32 +102,37 @@ class EmailChannel:
             self._blame(server, error, batch, certainly=True)
             return None
 
-    def _carried(self, session: Session, take: Take, batch: "_Batch") -> list[Letter]:
+    def _carried(self, session: Session, first: Letter, take: Take, batch: "_Batch") -> list[Letter]:
         """Hand over what there is; return what the loss of the connection has left untouched.
 
-        What may have been taken has no answer. A connection that has done its work may be lost: servers
-        close them as they like. One over which nothing was ever answered speaks against its server.
+        What may have been taken has no answer.
         """
-        why: Exception = ConnectionError("the server hung up")
         try:
             session.carry(take, batch.settle)
         except Exception as error:  # noqa: BLE001 - a bug with one message must not stop the others
             session.close()
-            why = error
-        if session.open:
-            self._relays.keep(session)
-            return []
-        untouched = [letter for letter in session.hand if not letter.left]
-        if not isinstance(why, OSError):
-            refusal = Reject(f"cannot be handed over: {session.server.explain(why)}")
+            untouched = [letter for letter in session.hand if not letter.left]
+            if isinstance(error, OSError):
+                self._suspect(session, first, error, batch)
+                return untouched
+            refusal = Reject(f"cannot be handed over: {session.server.explain(error)}")
             for letter in untouched:
                 batch.settle(letter, refusal)
-            return []
-        if not session.proven:
-            for letter in session.hand:
-                letter.tried.add(session.server)
-            self._blame(session.server, why, batch, certainly=isinstance(why, SMTPResponseException))
-        return untouched
+        else:
+            self._relays.keep(session)
+        return []
+
+    def _suspect(self, session: Session, first: Letter, error: OSError, batch: "_Batch") -> None:
+        """Decide who is at fault for a lost connection.
+
+        Servers close those that have done their work as they like. One over which nothing was ever
+        answered speaks against its server, or its first message.
+        """
+        if session.proven:
+            return
+        if not first.left:
+            first.tried.add(session.server)
+        self._blame(session.server, error, batch, certainly=isinstance(error, SMTPResponseException))
 
     def _blame(self, server: Server, error: Exception, batch: "_Batch", *, certainly: bool) -> None:
         why = f"{server.host}: {server.explain(error)}"[:LONGEST]

@@ -49,6 +49,17 @@ def _readable(value: SecretStr) -> SecretStr:
     return value
 
 
+def _all_readable(value: SecretStr) -> SecretStr:
+    """The same for several, separated by blanks."""
+    found = value.get_secret_value().split()
+    for each in found:
+        if len(found) > 1 and "://" not in each:
+            kind, advice = "url", "write each as a URL, smtp://host or smtps://host (a blank within is %20)"
+            raise PydanticCustomError(kind, advice)
+        _readable(SecretStr(each))
+    return value
+
+
 def _known_zone(value: str | None) -> str | None:
     if value not in (None, "tenant", "recipient"):
         try:
@@ -104,6 +115,7 @@ def _warm_up(value: str) -> str:
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_readable)]
+SecretUrls = Annotated[SecretStr, AfterValidator(_all_readable)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
 PublicUrl = Annotated[str, AfterValidator(_secure)]
 
@@ -170,10 +182,10 @@ class Settings(BaseSettings):
     sql_dir: AbsolutePath | None = Field(
         default=None, description="Directory whose SQL files take precedence over the shipped ones."
     )
-    smtp_url: SecretUrl | None = Field(
+    smtp_url: SecretUrls | None = Field(
         default=None,
-        description="smtp://user:password@host:587?tls=starttls, or smtps://…. "
-        "Default: messages are written to the maildir <home>/outbox.",
+        description="smtp://user:password@host:587?tls=starttls, or smtps://…; several servers are separated "
+        "by blanks. Default: messages are written to the maildir <home>/outbox.",
     )
     dkim: Dkim | None = Field(default=None, description="What e-mails are signed with.")
     twilio: Twilio | None = Field(default=None, description="Channels sms and whatsapp.")

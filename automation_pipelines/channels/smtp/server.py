@@ -2,8 +2,11 @@
 
 import base64
 import smtplib
+import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -52,6 +55,28 @@ class Server:
             raise ConfigurationError(_NOT_ASCII)
         return cls(host, port or _PORTS[tls], tls, user, password)
 
+    def connect(self, trusted: ssl.SSLContext, timeout: float) -> smtplib.SMTP:
+        """Open a session, encrypted and authenticated as the URL says; `OSError` when that fails."""
+        where = self.host, self.port, _own_name()
+        if self.tls == "implicit":
+            session: smtplib.SMTP = smtplib.SMTP_SSL(*where, timeout=timeout, context=trusted)
+        else:
+            session = smtplib.SMTP(*where, timeout=timeout)
+        try:
+            if session.sock is not None:
+                # The end of a message would wait until the segments before it are acknowledged.
+                session.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            session.ehlo_or_helo_if_needed()
+            if self.tls == "starttls":
+                session.starttls(context=trusted)
+                session.ehlo()
+            if self.user:
+                session.login(self.user, self.password)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
     def explain(self, error: Exception) -> str:
         """Say what went wrong without the secrets, even where the server repeats them."""
         if isinstance(error, smtplib.SMTPResponseException):
@@ -70,6 +95,12 @@ class Server:
             for secret in (f"\0{self.user}\0{self.password}", self.password):
                 yield base64.b64encode(secret.encode()).decode()
             yield self.password
+
+
+@cache
+def _own_name() -> str:
+    """How we greet: looked up once, not for every connection."""
+    return smtplib.SMTP().local_hostname
 
 
 def servers(urls: str) -> tuple[Server, ...]:

@@ -4,17 +4,15 @@ Where the server announces PIPELINING (RFC 2920) the content of a message leaves
 envelope of the next, so that a message costs one round trip instead of four. What is said is the same.
 """
 
-import re
 import smtplib
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 from typing import NoReturn, assert_never
 
+from automation_pipelines.channels.smtp.letter import END, Letter
 from automation_pipelines.channels.smtp.replies import is_failure, is_success, one_line, outcome_of
 from automation_pipelines.channels.smtp.server import Server
 from automation_pipelines.model import Email, Outcome, Reject, Retry, Sent
@@ -23,30 +21,7 @@ _TIMEOUT = 60.0  # seconds for each reply
 _LAST_TIMEOUT = 300.0  # servers may look at a whole message before they answer
 
 _TAKEN, _GO_AHEAD, _CLOSING, _LOGIN_FIRST = frozenset({250, 251}), 354, 421, 530
-_DATA, _RSET, _END = b"DATA\r\n", b"RSET\r\n", b".\r\n"
-_DOT = re.compile(rb"^\.", re.MULTILINE)
-_UNFIT = re.compile(r"[\x00-\x1f\x7f<>]")
-
-
-@dataclass(slots=True, eq=False)
-class Letter:
-    """A message on its way: what travels, whether the end of that has left, which servers failed it."""
-
-    place: int
-    email: Email
-    wire: bytes = field(repr=False)
-    left: bool = False
-    tried: set[Server] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, place: int, email: Email, content: bytes) -> "Letter":
-        """Make content fit for travelling; `ValueError` for an address that would end its command."""
-        if any(map(_UNFIT.search, (email.sender, email.recipient, *email.copies))):
-            msg = "an address holds what no address may"
-            raise ValueError(msg)
-        if b"\n." in content or content.startswith(b"."):
-            content = _DOT.sub(b"..", content)
-        return cls(place, email, content + (_END if content.endswith(b"\r\n") else b"\r\n" + _END))
+_DATA, _RSET = b"DATA\r\n", b"RSET\r\n"
 
 
 Reply = tuple[int, bytes]
@@ -64,7 +39,7 @@ class Session:
         """A message has had its answer over it: to lose it now says nothing about the server."""
         self.hand: deque[Letter] = deque()
         """What was taken and has no answer. When the connection is lost, their fate hangs on `left`."""
-        self._smtp = _connected(server, trusted)
+        self._smtp = server.connect(trusted, _TIMEOUT)
         self._pipelining = self._smtp.has_extn("pipelining")
         self._ahead = 0
         self._begun = False
@@ -87,13 +62,13 @@ class Session:
     def carry(self, take: Take, settle: Settle) -> None:
         """Hand over what there is to take; `OSError` when the connection is lost."""
         accepted: Letter | None = None
-        while self.open:
+        while True:
             following = self._next(take, settle) if accepted is None or self._pipelining else None
             if accepted is None and following is None:
                 return
             self._write(accepted, following)
             if accepted is not None:
-                self._settle(accepted, self._verdict(), settle)
+                self._conclude(accepted, settle)
             accepted = following if following is not None and self._announce(following, settle) else None
 
     def _next(self, take: Take, settle: Settle) -> Letter | None:
@@ -188,20 +163,19 @@ class Session:
         """End what the server waits for although it refused; hang up where somebody would get it."""
         if known:
             self.close()
-        elif self._push(_END):
-            self._verdict()
+        elif self._push(END):
+            self._reply()
 
-    def _verdict(self) -> Outcome | None:
-        """What the server says at the end of a message; `None` if that cannot be understood."""
+    def _conclude(self, letter: Letter, settle: Settle) -> None:
+        """Take what the server says at the end of a message; where that makes no sense, nobody can tell."""
         self._wait(_LAST_TIMEOUT)
         code, text = self._reply()
         self._wait(_TIMEOUT)
         understood = is_success(code) or is_failure(code)
+        self._settle(letter, outcome_of(code, text) if understood else None, settle)
         if code == _CLOSING or not understood:
-            self.close()
-        else:
-            self.proven = True
-        return outcome_of(code, text) if understood else None
+            _lose(code, text)
+        self.proven = True
 
     def _ask(self, command: bytes) -> Reply:
         """The reply to a command, which may have been written ahead."""
@@ -257,31 +231,3 @@ def _rcpt(address: str) -> bytes:
 def _lose(code: int, text: bytes) -> NoReturn:
     """Give a connection up because of what the server said about itself."""
     raise smtplib.SMTPResponseException(code, one_line(text))
-
-
-@cache
-def _own_name() -> str:
-    """How we greet: looked up once, not for every connection."""
-    return smtplib.SMTP().local_hostname
-
-
-def _connected(server: Server, trusted: ssl.SSLContext) -> smtplib.SMTP:
-    host, port, own = server.host, server.port, _own_name()
-    if server.tls == "implicit":
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, own, timeout=_TIMEOUT, context=trusted)
-    else:
-        smtp = smtplib.SMTP(host, port, own, timeout=_TIMEOUT)
-    try:
-        if smtp.sock is not None:
-            # What is left of a message after its last full segment would wait for an acknowledgement.
-            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        smtp.ehlo_or_helo_if_needed()
-        if server.tls == "starttls":
-            smtp.starttls(context=trusted)
-            smtp.ehlo()
-        if server.user:
-            smtp.login(server.user, server.password)
-    except BaseException:
-        smtp.close()
-        raise
-    return smtp
