@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from automation_pipelines.campaign import Campaign, Window
-from automation_pipelines.catalogue.openings import read_openings
+from automation_pipelines.campaign import Campaign, Step, Window
+from automation_pipelines.catalogue.openings import DAYS, read_openings
 from automation_pipelines.catalogue.tenant_settings import CHANNELS
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.engine import FRAME_TYPES
@@ -174,7 +174,25 @@ def _search(hours: Iterable[Hours]) -> timedelta:
 def longest_wait(spec: Campaign, own: Sequence[str]) -> timedelta:
     """A bound on how far send windows move a moment: the campaign's, and those tenants write as `own`."""
     wait = _longest_gap(spec.window) if spec.window else timedelta(0)
-    return wait + (8 * _DAY if own and spec.purpose is Purpose.MARKETING else timedelta(0))
+    return wait + own_wait(spec, own)
+
+
+def own_wait(spec: Campaign, own: Sequence[str]) -> timedelta:
+    """A bound on how far the windows that tenants write as `own` move what a campaign sends."""
+    if spec.purpose is not Purpose.MARKETING:
+        return timedelta(0)
+    ways = {way for step in spec.steps for way in _ways(step)}
+    parts = [part for text in own for part in read_openings(text, CHANNELS) if part.channel in (None, *ways)]
+    if not parts:
+        return timedelta(0)
+    # What is open at the same hours each day is shut for less than one, the clocks' changes aside.
+    daily = all(set(part.days) == set(DAYS) for part in parts)
+    return _DAY + timedelta(hours=2) if daily else 8 * _DAY
+
+
+def _ways(step: Step) -> Iterator[str]:
+    yield from step.ways
+    yield from (arm.channel for arm in step.variants.values() if arm.channel is not None)
 
 
 def _longest_gap(window: Window) -> timedelta:

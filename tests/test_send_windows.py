@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
+from automation_pipelines.catalogue.tenant_settings import QUIET_HOURS, TENANT_SETTINGS
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery.composition import profiles_of
 from automation_pipelines.ledger.database import Database
@@ -94,8 +94,68 @@ def test_delivery_knows_the_windows_that_planning_had(world: World) -> None:
     _tenant(world, "mon-fri 09:00-18:00")
     world.apply(_campaign(), start=LONG_AGO)
     world.tick("2026-03-10T07:00")
-    assert profiles_of(world.installation.database)[1].send_windows == "mon-fri 09:00-18:00"
-    assert "send_windows" in TENANT_SETTINGS
+    known = profiles_of(world.installation.database)[1].send_windows
+    assert known == f"mon-fri 09:00-18:00; {QUIET_HOURS}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (QUIET_HOURS, QUIET_HOURS),
+        ("09:00-18:00", f"09:00-18:00; {QUIET_HOURS}"),
+        ("sms 10:00-20:00", f"sms 10:00-20:00; {QUIET_HOURS}"),
+        ("sms US 09:00-20:00", "sms US 09:00-20:00; whatsapp US 08:00-21:00"),
+        ("sms US 00:00-24:00; whatsapp US 00:00-24:00", "sms US 00:00-24:00; whatsapp US 00:00-24:00"),
+        ("none", None),
+    ],
+)
+def test_quiet_hours_stay_unless_a_tenant_writes_its_own_for_them(text: str, expected: str | None) -> None:
+    assert TENANT_SETTINGS["send_windows"].value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("channel", "person", "purpose", "expected"),
+    [
+        ("sms", {"country": "US", "time_zone": "America/New_York"}, "marketing", "10T12:00"),
+        ("whatsapp", {"country": "US", "time_zone": "America/Los_Angeles"}, "marketing", "10T15:00"),
+        ("sms", {"country": "US", "time_zone": "Asia/Tokyo"}, "marketing", "10T07:00"),
+        ("sms", {"country": "CA", "time_zone": "America/Toronto"}, "marketing", "10T07:00"),
+        ("sms", {"time_zone": "America/New_York"}, "marketing", "10T07:00"),
+        ("email", {"country": "US", "time_zone": "America/New_York"}, "marketing", "10T07:00"),
+        ("sms", {"country": "US", "time_zone": "America/New_York"}, "transactional", "10T07:00"),
+    ],
+)
+def test_no_text_wakes_anybody_in_the_us(
+    world: World, channel: str, person: dict[str, str], purpose: str, expected: str
+) -> None:
+    _tenant(world)
+    world.add("customers", id=1, phone="+12125550100", **person)
+    world.apply(_campaign(channel=channel, purpose=purpose), start=LONG_AGO)
+    assert _sent(world, "10T07:00", "10T12:00", "10T15:00") == [(1, expected)]
+
+
+def test_a_tenant_may_set_other_quiet_hours_for_another_region(world: World) -> None:
+    _tenant(world, "sms CA 09:30-20:00; sms US 00:00-24:00")
+    world.add("customers", id=1, phone="+14165550100", country="CA", time_zone="America/Toronto")
+    world.add("customers", id=2, phone="+12125550100", country="US", time_zone="America/New_York")
+    world.apply(_campaign(channel="sms"), start=LONG_AGO)
+    assert sorted(_sent(world, "10T07:00", "10T13:30")) == [(1, "10T13:30"), (2, "10T07:00")]
+
+
+def test_a_fall_back_by_text_waits_for_the_hours_of_texts_when_it_is_handed_over(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROFILE, "setting", {"send_windows": QUIET_HOURS})
+    room = Mailroom(database, Settings(home=tmp_path))
+    room.apply()
+    kim = '{"name": "Kim", "country": "US", "time_zone": "America/Los_Angeles"}'
+    whom = f'{{"word": "Dear", "recipient": {kim}}}'
+    (email,) = room.plan(1, variables=whom)
+    (sms,) = room.plan(1, variables=whom, channel="sms", address="+12125550100")
+    done = room.deliver({"email": Told(), "sms": Told()})
+    assert (done.completed, done.moved) == (1, 1)
+    assert room.jobs()[email]["state"] == "completed"
+    assert room.available(sms) == datetime.fromisoformat("2026-03-04T08:00-08:00")
 
 
 class TestDelivery:

@@ -43,7 +43,7 @@ def _frame(*rows: tuple[int, str, str | None], **environment: Any) -> dict[int, 
         ("re_engagement_repeat_days", None),
         ("inactivity_days", 7),
         ("holdout", 0.0),
-        ("send_windows", None),
+        ("send_windows", "sms US 08:00-21:00; whatsapp US 08:00-21:00"),
     ],
 )
 def test_without_anything_said_there_are_defaults(name: str, expected: object) -> None:

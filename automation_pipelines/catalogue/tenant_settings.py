@@ -106,9 +106,18 @@ def _word(text: str, *, among: Sequence[str]) -> str:
     return text
 
 
+QUIET_HOURS = "sms US 08:00-21:00; whatsapp US 08:00-21:00"
+"""When texts may arrive by law; a tenant may write other hours for the same channel and country."""
+
+
 def _windows(text: str) -> str:
-    read_openings(text, CHANNELS)
-    return text
+    own = {part.scope for part in read_openings(text, CHANNELS)}
+    lawful = (part for part in QUIET_HOURS.split("; ") if not own & _scopes(part))
+    return "; ".join((text, *lawful))
+
+
+def _scopes(part: str) -> set[tuple[str | None, str | None]]:
+    return {opening.scope for opening in read_openings(part, CHANNELS)}
 
 
 def _caps(text: str) -> str:
@@ -244,9 +253,10 @@ TENANT_SETTINGS: dict[str, Setting] = {
         Setting(
             "send_windows",
             Type.TEXT,
-            "When marketing may arrive, in the recipient's zone.",
+            "When marketing may arrive, in the recipient's zone; the default's parts are added.",
             "parts such as 'mon-fri 09:00-18:00; sms 10:00-20:00; FR mon-sat 08:00-20:00'",
             _windows,
+            QUIET_HOURS,
         ),
         Setting(
             "holdout",

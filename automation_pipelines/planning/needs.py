@@ -100,8 +100,8 @@ def _anchor_ranges(
     """The anchors from which a step could fall due in the window."""
     active = place.active
     spec, paused = active.spec, active.paused.until(clock.as_of)
-    if place.step.after is not None and spec.purpose is Purpose.MARKETING and tenancy.values("send_windows"):
-        paused += 8 * _DAY  # so long the step before it may have waited for the tenant's window
+    if place.step.after is not None:  # so long the step before it may have waited for the tenant's window
+        paused += calendar.own_wait(spec, _windows(tenancy))
     begins = reach(spec, place.step, tenancy.lengths, paused)
     near = timedelta(0) if place.exact else _NEAR[AUDIENCES[active.spec.audience].anchor]
     for offset in tenancy.lengths(place.offset):
@@ -113,12 +113,16 @@ def _anchor_ranges(
 def _nominal_from(place: Place, clock: Clock, tenancy: Tenancy) -> datetime | None:
     """From when on the nominal instants of a step matter; `None`: from ever."""
     active = place.active
-    wait = calendar.longest_wait(active.spec, [str(text) for text in tenancy.values("send_windows")])
+    wait = calendar.longest_wait(active.spec, _windows(tenancy))
     since = max(clock.due_from(active.spec) - wait, EARLIEST)
     starts = active.active_from[place.step.id.partition("/")[0]]
     if since < starts:
         since = backlog_from(active.spec, starts) or EARLIEST
     return None if since <= EARLIEST else since
+
+
+def _windows(tenancy: Tenancy) -> list[str]:
+    return [str(text) for text in tenancy.values("send_windows")]
 
 
 def backlog_from(spec: Campaign, starts: datetime) -> datetime | None:

@@ -32,7 +32,7 @@ from automation_pipelines.planning.steps import Numbers, places_of, small_tables
 from automation_pipelines.planning.tenancy import Tenancy
 from automation_pipelines.planning.variables import CONTACTED, with_variables
 from automation_pipelines.planning.whens import keep_judged
-from automation_pipelines.planning.windows import gates_of
+from automation_pipelines.planning.windows import bound, gates_of
 from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -137,6 +137,7 @@ def _judged_alone(made: Planned, campaigns: Sequence[ActiveCampaign], record: Re
         past_sends=record.past_sends(numbers),
         offsets=_offsets(engine, clock),
         assigns=assigns(places_of(campaigns)),
+        bound=bound(tenancy.settings),
         **gate_inputs(campaigns, numbers, tenancy.settings, record.past, clock),
     )
     planner = _Planner(engine, made.files, campaigns, record, clock, tenancy, made.by_name is not None)

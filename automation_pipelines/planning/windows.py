@@ -5,9 +5,26 @@ When they are open is `calendar`'s.
 
 from collections.abc import Iterator, Mapping
 
+import polars as pl
+
 from automation_pipelines.calendar import Hours, campaign_hours, tenant_hours
 from automation_pipelines.campaign import Window
+from automation_pipelines.catalogue.openings import read_openings
+from automation_pipelines.catalogue.tenant_settings import CHANNELS
 from automation_pipelines.engine import Engine
+
+
+def bound(settings: pl.DataFrame) -> pl.DataFrame:
+    """Which messages the tenants' own windows bind: `tenant_id, channel, country`, null for any country."""
+    texts = settings.select("tenant_id", "send_windows").drop_nulls()
+    rows = {
+        (tenant, channel, part.country)
+        for tenant, text in texts.iter_rows()
+        for part in read_openings(text, CHANNELS)
+        for channel in ((part.channel,) if part.channel else CHANNELS)
+    }
+    schema = {"tenant_id": pl.Int64, "channel": pl.String, "country": pl.String}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 def gates_of(engine: Engine, windows: Mapping[str, Window]) -> Iterator[tuple[str, tuple[Hours, ...]]]:

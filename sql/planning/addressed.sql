@@ -36,7 +36,7 @@ dated AS (
         CASE WHEN p.minutes IS NULL THEN coalesce(shifted_date(p.base_at, o.seconds), p.anchor_on) END AS anchor_day,
         -- What must be open: the campaign's window, for marketing also the tenant's, by channel and country.
         CASE
-            WHEN s.purpose = 'marketing' AND NOT s.action AND g.send_windows IS NOT NULL
+            WHEN s.purpose = 'marketing' AND NOT s.action AND coalesce(g.tenant_id, h.tenant_id) IS NOT NULL
                 THEN concat_ws(
                     '|', s.window_id, p.window_zone, p.tenant_id, s.channel, coalesce(p.country, '-'), p.person_zone
                 )
@@ -44,7 +44,8 @@ dated AS (
         END AS gate
     FROM placed AS p
     INNER JOIN steps AS s ON p.place = s.place
-    LEFT JOIN settings AS g ON p.tenant_id = g.tenant_id
+    LEFT JOIN bound AS g ON p.tenant_id = g.tenant_id AND s.channel = g.channel AND g.country IS NULL
+    LEFT JOIN bound AS h ON p.tenant_id = h.tenant_id AND s.channel = h.channel AND p.country = h.country
     LEFT JOIN offsets AS o ON p.zone = o.zone AND p.base_at >= o.since AND p.base_at < o.until
 ),
 
