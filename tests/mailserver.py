@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from functools import cache
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from typing import Any
 
 import trustme
@@ -130,6 +131,7 @@ def mail_server(behaviour: Behaviour, *, tls: str = "none", auth: bool = False) 
 _STANDARD = {
     "GREETING": "220 scripted ESMTP",
     "EHLO": "250 scripted",
+    "AUTH": "235 2.7.0 welcome",
     "MAIL": "250 2.1.0 OK",
     "RCPT": "250 2.1.5 OK",
     "DATA": "354 go on",
@@ -150,6 +152,8 @@ class Script:
 
     replies: dict[str, str | list[str | None] | None] = field(default_factory=dict)
     features: tuple[str, ...] = ("PIPELINING", "8BITMIME")
+    slow: str | None = None
+    """A verb that takes eight seconds to be answered."""
     connections: int = 0
     commands: list[str] = field(default_factory=list)
     groups: list[list[str]] = field(default_factory=list)
@@ -239,6 +243,8 @@ class _Dialogue(socketserver.BaseRequestHandler):
         self.say("END")
 
     def say(self, command: str) -> str:
+        if self.script.slow and command.startswith(self.script.slow):
+            sleep(8)
         reply = self.script.reply(command)
         if reply is None:
             self.flush()

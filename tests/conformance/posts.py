@@ -94,6 +94,10 @@ class SmtpPost:
         match how:
             case "temporary":
                 b.recipient = f"451 4.3.0 try later, someone:{SECRET}"
+            case "throttled":
+                b.recipient = f"450 4.7.1 too many messages, someone:{SECRET}"
+            case "throttled for two minutes":
+                b.recipient = "450 4.7.1 slow down, try again in 2 minutes"
             case "permanent":
                 b.recipient = f"550 5.1.1 no such user, someone:{SECRET}"
             case "unreachable":

@@ -37,6 +37,7 @@ from tests.conformance.posts import (
 )
 from tests.conformance.push_post import push_post
 from tests.conformance.salesforce_post import salesforce_post
+from tests.conformance.smtp_post import pipelining_post
 from tests.conformance.twilio_post import twilio_post
 from tests.conformance.wallet_post import wallet_post
 from tests.conformance.webhook_post import webhook_post
@@ -71,6 +72,7 @@ KINDS: dict[str, type[Handoff]] = {
 }
 OUTBOXES = ["outbox of sms", "outbox of webhook", "outbox of hubspot", "outbox of email", "outbox of crm"]
 SERVED: dict[str, Callable[[], AbstractContextManager[Post]]] = {
+    "smtp with PIPELINING": pipelining_post,
     "chat by Apprise": partial(chat_post, "chat"),
     "slack by Apprise": partial(chat_post, "slack"),
     "salesforce": salesforce_post,
