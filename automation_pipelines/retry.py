@@ -23,14 +23,16 @@ class GiveUp:
     why: str
 
 
-def delay(attempt: int, first: timedelta, after: timedelta | None, jitter: float) -> timedelta:
+def delay(
+    attempt: int, first: timedelta, after: timedelta | None, jitter: float, longest: timedelta = LONGEST
+) -> timedelta:
     """How long to wait after attempt number `attempt` (1 is the first).
 
-    Doubles each time up to `LONGEST`, spread by up to a tenth more for `jitter` in [0, 1), and is never
+    Doubles each time up to `longest`, spread by up to a tenth more for `jitter` in [0, 1), and is never
     shorter than `after`, what the provider asked for.
     """
     doublings = min(attempt - 1, 32)
-    doubled = min(first * (1 << doublings), LONGEST)
+    doubled = min(first * (1 << doublings), longest)
     return max(doubled * (1 + jitter / 10), after or timedelta(0))
 
 

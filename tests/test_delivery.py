@@ -20,8 +20,7 @@ from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import interventions
-from automation_pipelines.ledger import jobs as ledger
+from automation_pipelines.ledger import claims, interventions
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import Suppression, add, address_hash
 from automation_pipelines.ledger.tables import consents
@@ -40,7 +39,7 @@ from automation_pipelines.model import (
 )
 from automation_pipelines.settings import Settings
 from tests.conformance.posts import CrmPost
-from tests.mailroom import NOON, PROFILE, Mailroom
+from tests.mailroom import LINKS, NOON, PROFILE, Mailroom
 from tests.mailserver import Behaviour, mail_server
 
 LEASE = timedelta(seconds=300)
@@ -240,7 +239,7 @@ def test_a_campaign_stopped_while_its_job_was_claimed_sends_nothing(
     room: Mailroom, monkeypatch: pytest.MonkeyPatch, move: str, result: Delivered
 ) -> None:
     room.plan(1)
-    claim = ledger.claim
+    claim = claims.claim
 
     def claim_then_stop(*args: object, **options: object) -> object:
         claimed = claim(*args, **options)  # type: ignore[arg-type]
@@ -248,7 +247,7 @@ def test_a_campaign_stopped_while_its_job_was_claimed_sends_nothing(
             getattr(room.campaigns, move)("letters", "t", NOON)
         return claimed
 
-    monkeypatch.setattr(ledger, "claim", claim_then_stop)
+    monkeypatch.setattr(claims, "claim", claim_then_stop)
     channel = Told()
     assert room.deliver({"email": channel}) == result
     assert channel.got == []
@@ -379,6 +378,7 @@ def served(room: Mailroom, behaviour: Behaviour) -> Iterator[Mailroom]:
             smtp_url=f"smtp://127.0.0.1:{port}?tls=none",
             lease_seconds=1,
             claim_batch=40,
+            **LINKS,
         )
         yield room
 

@@ -10,7 +10,7 @@ import pytest
 from automation_pipelines import decisions
 from automation_pipelines.errors import LockedError
 from automation_pipelines.ledger import operations, plans
-from automation_pipelines.ledger.jobs import claim
+from automation_pipelines.ledger.claims import Claim, claim
 from automation_pipelines.preview import preview
 from automation_pipelines.tick import run_tick
 from tests.world import World, at
@@ -581,9 +581,9 @@ def test_a_test_on_monday_leaves_tuesdays_real_send_alone(office: World) -> None
     database = office.installation.database
     assert plans.planned_through(database) == at("2026-03-09T09:00")
     lease = timedelta(minutes=5)
-    assert claim(database, owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease) == []
+    assert claim(database, Claim(owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease)) == []
     assert office.tick("2026-03-10T08:30").planned == 1
-    (real,) = claim(database, owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease)
+    (real,) = claim(database, Claim(owner="w", now=at("2026-03-10T10:00"), limit=10, lease=lease))
     assert (real.mode, real.subject_id) == ("live", 2)
 
 

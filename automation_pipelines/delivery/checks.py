@@ -6,15 +6,20 @@ The answer says what becomes of the job instead; no answer lets it go.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from automation_pipelines.calendar import Hours, campaign_hours, next_opening, tenant_hours
 from automation_pipelines.campaign import Campaign
-from automation_pipelines.delivery.composition import Profile
+from automation_pipelines.delivery.composition import Profile, profiles_of
+from automation_pipelines.ledger import breakers
 from automation_pipelines.ledger.agreements import refused_among
+from automation_pipelines.ledger.breakers import Breaker, Key
+from automation_pipelines.ledger.campaigns import CampaignStore
+from automation_pipelines.ledger.conversations import Party, open_among
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.interventions import paused_among
 from automation_pipelines.ledger.jobs import Answer, Cancelled, Dead, Job, Moved, Released, Skipped
 from automation_pipelines.ledger.suppressions import Contact, among
 from automation_pipelines.model import Purpose
@@ -37,6 +42,25 @@ class Present:
     suppressed: Mapping[Contact, frozenset[str]]
     held: AbstractSet[tuple[str, int, int]]
     """(campaign, tenant_id, subject_id) of subjects that are paused by hand."""
+    conversing: AbstractSet[Party] = frozenset()
+    """Who has written to us within the last day."""
+    troubled: Mapping[Key, Breaker] = field(default_factory=dict)
+    """The providers that have failed lately."""
+
+
+def look(
+    db: Database, campaigns: CampaignStore, jobs: Sequence[tuple[Job, Campaign]], at: datetime
+) -> Present:
+    """How things are now for these jobs; a handful of statements, however many they are."""
+    return Present(
+        at,
+        campaigns.states(),
+        profiles_of(db),
+        suppressed_among(db, jobs, at),
+        paused_among(db, [whose(job) for job, _ in jobs], at),
+        open_among(db, {party_of(job) for job, _ in jobs}, at),
+        breakers.known(db),
+    )
 
 
 def contact_of(job: Job, spec: Campaign) -> Contact | None:
@@ -44,6 +68,11 @@ def contact_of(job: Job, spec: Campaign) -> Contact | None:
     if job.address_hash is None:
         return None
     return Contact(job.tenant_id, job.channel, job.address_hash, spec.topic)
+
+
+def party_of(job: Job) -> Party:
+    """Who may be in conversation with us."""
+    return Party(job.tenant_id, job.channel, job.address_hash or "")
 
 
 def whose(job: Job) -> tuple[str, int, int]:

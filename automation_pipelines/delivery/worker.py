@@ -1,38 +1,40 @@
-"""One delivery worker: the loop, and what happens to a batch.
+"""One delivery worker: the loop. What happens to a batch is `batch`'s.
 
 A crash at any point loses nothing: what was claimed comes back when its lease ends, and only what was
 marked as handed off may have been sent.
 """
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import assert_never
 
-from automation_pipelines import retry
-from automation_pipelines.campaign import Campaign
 from automation_pipelines.channels import Channel
-from automation_pipelines.delivery.checks import Present, objection, suppressed_among, whose
+from automation_pipelines.channels.channel import Traceable
+from automation_pipelines.delivery.allowances import Allowances
+from automation_pipelines.delivery.batch import Batch, Clock, Desk
 from automation_pipelines.delivery.composition import Composer, profiles_of
 from automation_pipelines.delivery.lease import kept_alive
-from automation_pipelines.errors import AutomationError
+from automation_pipelines.delivery.tracing import resolve
+from automation_pipelines.ledger import claims
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.campaigns import CampaignStore
+from automation_pipelines.ledger.claims import Claim
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.interventions import paused_among
-from automation_pipelines.ledger.jobs import Answer, Job, Mode, Settlement
+from automation_pipelines.ledger.jobs import Job
+from automation_pipelines.ledger.lanes import Mode
 from automation_pipelines.messages.context import Branding
-from automation_pipelines.model import Handoff, Outcome, Reject, Retry, Sent
+from automation_pipelines.messages.optout import Site
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
-Clock = Callable[[], datetime]
-
-# How many may be in doubt after a crash, where a repeat would be noticed.
-_IN_DOUBT = 32
 _RESCUED_AT_ONCE = 1000
+_EXPIRED_AT_ONCE = 10_000
+# How often a long run looks for what has expired and for workers that died.
+_ROUND = timedelta(seconds=30)
+# A limit that leaves longer gaps is left to the next run; batches more often than the least cost too much.
+_LONGEST_NAP, _LEAST_NAP = timedelta(seconds=5), timedelta(seconds=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Delivered:
 
     completed: int = 0
     delayed: int = 0
+    postponed: int = 0
+    """Their provider is out of order: tried again later, and the attempt does not count."""
     dead: int = 0
     skipped: int = 0
     moved: int = 0
@@ -52,6 +56,12 @@ class Delivered:
     """Taken back from workers that died."""
     unknown: int = 0
     """Of workers that died, and not to be repeated."""
+    expired: int = field(default=0, compare=False)
+    """Of those skipped: too late."""
+    late: int = field(default=0, compare=False)
+    """Of those completed: sent more than an hour after they were due."""
+    found: int = 0
+    """Unknown until their provider was asked, which has them."""
 
 
 def deliver(
@@ -66,156 +76,105 @@ def deliver(
     stop: Callable[[], bool] = lambda: False,
     mode: Mode = "live",
     tick_id: int | None = None,
+    nap: Callable[[float], None] = time.sleep,
 ) -> Delivered:
-    """Deliver until nothing is due, `limit` jobs were claimed or `stop()`; several workers may.
+    """Deliver until nothing may go, `limit` jobs were claimed or `stop()`; several workers may.
+
+    What a rate limit lets go within a few seconds is waited for, by `nap`.
 
     `owner` names this worker: no two alive at once may have the same. With mode `test` the jobs of tests
     are delivered, and only those (with `tick_id` those of one run): give it the channels of a test.
     """
-    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), Branding.of(settings))
-    worker = _Worker(db, channels, settings, clock, owner, composer, campaigns, mode, tick_id)
-    counts = worker.rescue()
+    branding, site = Branding.of(settings), Site.of(settings)
+    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), branding, site)
+    allowances = Allowances.of(settings)
+    allowances.see(profiles_of(db))
+    desk = Desk(db, channels, campaigns, settings, composer, allowances, clock, owner, mode)
+    worker = _Worker(desk, tick_id)
     left = limit
     while not stop() and (left is None or left > 0):
+        worker.look_around()
         size = settings.claim_batch if left is None else min(left, settings.claim_batch)
         batch = worker.claim(size)
-        if not batch:
+        if batch:
+            worker.process(batch, stop)
+            left = None if left is None else left - len(batch)
+        elif not worker.waits(nap):
             break
-        counts += worker.process(batch, stop)
-        left = None if left is None else left - len(batch)
-    return Delivered(**counts)
+    return Delivered(**worker.counts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Worker:
-    db: Database
-    channels: Mapping[str, Channel]
-    settings: Settings
-    clock: Clock
-    owner: str
-    composer: Composer
-    campaigns: CampaignStore
-    mode: Mode
+    desk: Desk
     tick_id: int | None
+    counts: Counter[str] = field(default_factory=Counter)
+    looked: datetime | None = None
 
-    @property
-    def lease(self) -> timedelta:
-        return timedelta(seconds=self.settings.lease_seconds)
+    def look_around(self) -> None:
+        """Take over from workers that died and skip what expired; not in a test, which repeats anything."""
+        now = self.desk.clock()
+        if self.desk.mode == "test" or (self.looked is not None and now - self.looked < _ROUND):
+            return
+        self.looked = now
+        self._rescue()
+        self._trace()
+        self._expire()
 
-    def rescue(self) -> Counter[str]:
-        """Take over from workers that died; not with the channels of a test, which repeat anything."""
-        if self.mode == "test":
-            return Counter()
-        repeatable = [name for name, channel in self.channels.items() if channel.repeatable]
-        counts: Counter[str] = Counter()
+    def _rescue(self) -> None:
+        channels = self.desk.channels.items()
+        repeatable = [name for name, channel in channels if channel.repeatable]
+        traceable = [name for name, channel in channels if isinstance(channel, Traceable)]
         while True:
-            rescued = ledger.rescue(self.db, self.clock(), repeatable, _RESCUED_AT_ONCE)
-            counts.update(returned=rescued.returned, unknown=rescued.unknown)
+            rescued = ledger.rescue(self.desk.db, self.desk.clock(), repeatable, _RESCUED_AT_ONCE, traceable)
+            self.counts.update(returned=rescued.returned, unknown=rescued.unknown)
             if rescued.returned + rescued.unknown < _RESCUED_AT_ONCE:
-                return counts
+                return
+
+    def _trace(self) -> None:
+        """Ask providers what became of unknown jobs."""
+        desk = self.desk
+        traced = resolve(
+            desk.db, desk.channels, desk.composer, desk.settings, now=desk.clock(), by=desk.owner
+        )
+        self.counts.update(found=traced.completed, returned=traced.returned, dead=traced.dead)
+
+    def _expire(self) -> None:
+        while True:
+            expired = ledger.expire(self.desk.db, self.desk.clock(), _EXPIRED_AT_ONCE)
+            self.counts.update(skipped=expired, expired=expired)
+            if expired < _EXPIRED_AT_ONCE:
+                return
 
     def claim(self, size: int) -> list[Job]:
-        return ledger.claim(
-            self.db,
-            owner=self.owner,
-            now=self.clock(),
+        return claims.claim(self.desk.db, self._claim(size))
+
+    def _claim(self, size: int) -> Claim:
+        return Claim(
+            owner=self.desk.owner,
+            now=self.desk.clock(),
             limit=size,
-            lease=self.lease,
-            channels=self.channels.keys(),
-            mode=self.mode,
+            lease=self.desk.lease,
+            channels=self.desk.channels.keys(),
+            mode=self.desk.mode,
             tick_id=self.tick_id,
+            scopes=self.desk.allowances.scopes if self.desk.mode == "live" else claims.unlimited,
         )
 
-    def process(self, batch: Sequence[Job], stop: Callable[[], bool]) -> Counter[str]:
-        """Settle every job of a batch, or leave it to its lease where nobody knows."""
-        counts: Counter[str] = Counter()
-        with kept_alive(self.db, [job.id for job in batch], self.owner, self.clock, self.lease):
-            for channel, chunk in self._chunks(batch):
-                if stop():
-                    self._settle({job.id: ledger.Released() for job in chunk}, counts)
-                else:
-                    self._deliver(channel, chunk, counts)
-        return counts
+    def process(self, batch: Sequence[Job], stop: Callable[[], bool]) -> None:
+        desk, claimed = self.desk, Batch(self.desk, batch)
+        with kept_alive(desk.db, [job.id for job in batch], desk.owner, desk.clock, desk.lease):
+            claimed.process(stop)
+        self.counts += claimed.counts
 
-    def _chunks(self, batch: Sequence[Job]) -> Iterator[tuple[Channel, Sequence[Job]]]:
-        ordered = sorted(batch, key=lambda job: job.channel)
-        for name, group in groupby(ordered, key=lambda job: job.channel):
-            channel, members = self.channels[name], list(group)
-            size = len(members) if channel.repeatable else _IN_DOUBT
-            for start in range(0, len(members), size):
-                yield channel, members[start : start + size]
-
-    def _deliver(self, channel: Channel, chunk: Sequence[Job], counts: Counter[str]) -> None:
-        prepared = self._prepare(chunk)
-        handoffs = {job: made for job, made in prepared.items() if isinstance(made, Handoff)}
-        others = {job: made for job, made in prepared.items() if not isinstance(made, Handoff)}
-        self._settle(others, counts)
-        held = ledger.start_handoff(self.db, list(handoffs), self.owner, self.clock()) if handoffs else set()
-        jobs = [job for job in chunk if job.id in held]
-        outcomes = channel.send([handoffs[job.id] for job in jobs]) if jobs else []
-        now = self.clock()
-        known = [(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True) if outcome is not None]
-        self._settle({job.id: self._answer(job, outcome, now) for job, outcome in known}, counts)
-        counts["unanswered"] += len(jobs) - len(known)
-
-    def _prepare(self, chunk: Sequence[Job]) -> dict[int, Answer | Handoff]:
-        """Ask once more, then render: what becomes of each job instead, or its hand-off."""
-        at = self.clock()
-        specs: dict[int, Campaign] = {}
-        prepared: dict[int, Answer | Handoff] = {}
-        for job in chunk:
-            try:
-                specs[job.id] = self.composer.spec(job)
-            except AutomationError as error:
-                prepared[job.id] = ledger.Dead(str(error))
-        known = [job for job in chunk if job.id in specs]
-        suppressed = suppressed_among(self.db, [(job, specs[job.id]) for job in known], at)
-        held = paused_among(self.db, [whose(job) for job in known], at)
-        present = Present(at, self.campaigns.states(), profiles_of(self.db), suppressed, held)
-        for job in known:
-            prepared[job.id] = self._judge(job, specs[job.id], present)
-        return prepared
-
-    def _judge(self, job: Job, spec: Campaign, present: Present) -> Answer | Handoff:
-        try:
-            return objection(job, spec, present) or self.composer.compose(
-                job, present.profiles[job.tenant_id], present.at
-            )
-        except AutomationError as error:
-            return ledger.Dead(str(error))
-        except Exception as error:  # noqa: BLE001 - a bug with one job must not stop the others
-            return ledger.Dead(f"cannot be made: {type(error).__name__}: {error}")
-
-    def _answer(self, job: Job, outcome: Outcome, now: datetime) -> Answer:
-        match outcome:
-            case Sent(provider_id):
-                return ledger.Completed(provider_id)
-            case Reject(error=error):
-                return ledger.Dead(error)
-            case Retry(error=error, after=after):
-                return self._again(job, error, after, now)
-            case never:
-                assert_never(never)
-
-    def _again(self, job: Job, error: str, after: timedelta | None, now: datetime) -> Answer:
-        own = self.composer.retries(job)
-        most = self.settings.job_max_retries if own is None else own
-        policy = retry.Policy(most, self.settings.retry_delay)
-        attempts = job.attempts + 1  # with the one that has just failed
-        decided = retry.next_attempt(
-            policy, job_id=job.id, attempts=attempts, now=now, expires_at=job.expires_at, after=after
-        )
-        match decided:
-            case retry.Again(at):
-                return ledger.Delayed(at, error)
-            case retry.GiveUp(why):
-                return ledger.Dead(f"{error} ({why})")
-            case never:
-                assert_never(never)
-
-    def _settle(self, answers: Mapping[int, Answer], counts: Counter[str]) -> None:
-        if not answers:
-            return
-        settlements = [Settlement(job, answer) for job, answer in answers.items()]
-        done = ledger.settle(self.db, self.owner, settlements, self.clock())
-        counts.update(type(answers[job]).__name__.lower() for job in done)
+    def waits(self, nap: Callable[[float], None]) -> bool:
+        """Wait where a limit alone keeps what is due; `False` where that is not so, or takes too long."""
+        if self.desk.mode == "test" or not self.desk.allowances.limited:
+            return False
+        asked = self._claim(1)
+        ready = claims.ready_at(self.desk.db, asked)
+        gap = max(ready - asked.now, _LEAST_NAP) if ready else None
+        if gap is None or gap > _LONGEST_NAP:
+            return False
+        nap(gap.total_seconds())
+        return self.desk.clock() > asked.now

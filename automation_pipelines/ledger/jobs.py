@@ -1,27 +1,26 @@
-"""Delivery's questions and answers: claim, hand off, settle, rescue. A few statements per batch.
+"""Delivery's questions and answers about jobs in hand: hand off, settle, rescue. A few statements per batch.
 
-What operators ask and order is in `operations`; nothing here knows channels or renders anything.
+Who gets which jobs is said in `claims`, what operators ask and order in `operations`; nothing here knows
+channels or renders anything.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Any, Literal, assert_never
 
 import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import UtcDateTime, campaigns, identities, job_payloads, jobs
+from automation_pipelines.ledger.lanes import PENDING, lanes, released
+from automation_pipelines.ledger.suppressions import suppress
+from automation_pipelines.ledger.tables import UtcDateTime, identities, job_payloads, jobs
 from automation_pipelines.model import Purpose, State
 
 # Spelled out, not bound: only so can the partial indexes be used.
-_PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 _PROCESSING: sa.ColumnElement[str] = sa.literal_column("'processing'")
 # A message that may have gone out already is repeated (under the same Message-ID) for these.
 _REPEATED_PURPOSES = (Purpose.TRANSACTIONAL, Purpose.INTERNAL)
-
-Mode = Literal["live", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +52,8 @@ class Job:
     customer_id: int | None
     variables: str
     """A JSON object."""
+    probe: bool = False
+    """It is sent to see whether its provider is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,19 @@ class Delayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """Its provider is out of order: it goes again, not before `until`, and this attempt does not count."""
+
+    until: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dead:
-    """It will not be tried again: the dead-letter queue."""
+    """It will not be tried again: the dead-letter queue. With `suppress`, nor will its address, for that."""
 
     error: str
+    suppress: Literal["bounced", "unsubscribed"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,7 @@ class Cancelled:
     """Its campaign ended while it was claimed."""
 
 
-Answer = Completed | Delayed | Dead | Skipped | Moved | Released | Cancelled
+Answer = Completed | Delayed | Postponed | Dead | Skipped | Moved | Released | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,119 +130,14 @@ class Rescued:
     unknown: int
 
 
-def claim(
-    db: Database,
-    *,
-    owner: str,
-    now: datetime,
-    limit: int,
-    lease: timedelta,
-    channels: Collection[str] | None = None,
-    mode: Mode = "live",
-    tick_id: int | None = None,
-) -> list[Job]:
-    """Lease up to `limit` due jobs to `owner`: about the same number of each tenant, oldest first.
-
-    Jobs of paused campaigns and of the other mode stay where they are; with `tick_id`, those of other
-    planning runs too. Empty when nothing is due.
-    """
-    wanted = _claimable(now, channels, mode)
-    if tick_id is not None:
-        wanted.append(jobs.c.tick_id == tick_id)
-    with db.begin() as connection:
-        tenants = [row.tenant_id for row in connection.execute(_heads(wanted).limit(limit))]
-        if not tenants:
-            return []
-        ids = connection.scalars(_picked(db, tenants, wanted, ceil(limit / len(tenants)), limit)).all()
-        connection.execute(
-            sa.update(jobs)
-            .where(_among(db, ids))
-            .values(
-                state=State.PROCESSING,
-                lease_owner=owner,
-                lease_until=db.lease_clock(now, lease),
-                handed_off_at=None,
-            )
-        )
-        return [Job(**row) for row in connection.execute(_details(db, ids)).mappings()]
-
-
-def _claimable(now: datetime, channels: Collection[str] | None, mode: Mode) -> list[sa.ColumnElement[bool]]:
-    conditions = [jobs.c.state == _PENDING, jobs.c.available_at <= now]
-    conditions.append(_released() if mode == "live" else jobs.c.campaign_id.in_(_tested()))
-    if channels is not None:
-        conditions.append(jobs.c.channel.in_(sorted(channels)))
-    return conditions
-
-
-def _tested() -> sa.Select[Any]:
-    return sa.select(identities.c.id).where(identities.c.step == "", identities.c.mode == "test")
-
-
-def _released() -> sa.ColumnElement[bool]:
-    # What was planned as a test never leaves by a real channel.
-    kept = (
-        sa.select(identities.c.id)
-        .join_from(identities, campaigns, campaigns.c.campaign == identities.c.campaign)
-        .where(identities.c.step == "", (campaigns.c.state == "paused") | (identities.c.mode == "test"))
-    )
-    return jobs.c.campaign_id.not_in(kept)
-
-
-def _heads(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
-    """Each tenant with a matching pending job and when its first became available, oldest first.
-
-    Hops from tenant to tenant along the claim index instead of reading all pending jobs.
-    """
-    first = sa.select(sa.func.min(jobs.c.tenant_id).label("tenant_id")).where(jobs.c.state == _PENDING)
-    hops = first.cte("hops", recursive=True)
-    following = (
-        sa.select(sa.func.min(jobs.c.tenant_id))
-        .where(jobs.c.state == _PENDING, jobs.c.tenant_id > hops.c.tenant_id)
-        .correlate(hops)
-        .scalar_subquery()
-    )
-    hops = hops.union_all(sa.select(following).where(hops.c.tenant_id.is_not(None)))
-    head = (
-        sa.select(jobs.c.available_at)
-        .where(jobs.c.tenant_id == hops.c.tenant_id, *conditions)
-        .order_by(jobs.c.available_at)
-        .limit(1)
-        .correlate(hops)
-        .scalar_subquery()
-        .label("head")
-    )
-    heads = sa.select(hops.c.tenant_id, head).where(hops.c.tenant_id.is_not(None)).subquery("heads")
-    return sa.select(heads.c.tenant_id, heads.c.head).where(heads.c.head.is_not(None)).order_by(heads.c.head)
-
-
-def _picked(
-    db: Database, tenants: list[int], conditions: Sequence[sa.ColumnElement[bool]], share: int, limit: int
-) -> sa.Select[Any]:
-    """The ids of up to `share` matching jobs of each tenant, locked against other workers."""
-    asked = db.listed("asked", {"tenant_id": sa.BigInteger()}, [(tenant,) for tenant in tenants])
-    few = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.tenant_id == asked.c.tenant_id, *conditions)
-        # Exactly the index's order: a tie-break by id would sort everything due at 09:00 for each claim.
-        .order_by(jobs.c.available_at, jobs.c.priority)
-        .limit(share)
-        .correlate(asked)
-    )
-    if db.dialect == "postgresql":
-        locked = few.with_for_update(skip_locked=True).lateral("few")
-        return sa.select(locked.c.id).select_from(asked.join(locked, sa.true())).limit(limit)
-    # SQLite has no LATERAL, and one writer anyway.
-    job = jobs.alias("job")
-    return sa.select(job.c.id).select_from(asked.join(job, job.c.id.in_(few))).limit(limit)
-
-
-def _among(db: Database, ids: Collection[int]) -> sa.ColumnElement[bool]:
+def among(db: Database, ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """Whether a job is one of these."""
     asked = db.listed("ids", {"id": sa.BigInteger()}, [(number,) for number in ids])
     return jobs.c.id.in_(sa.select(asked.c.id))
 
 
-def _details(db: Database, ids: Collection[int]) -> sa.Select[Any]:
+def details(db: Database, ids: Collection[int]) -> sa.Select[Any]:
+    """Everything a `Job` holds but `probe`, of these jobs."""
     campaign, step = identities.alias("campaign"), identities.alias("step")
     payload = job_payloads.c
     own = {"id", *Job.__dataclass_fields__} & {column.name for column in jobs.c}
@@ -252,15 +157,14 @@ def _details(db: Database, ids: Collection[int]) -> sa.Select[Any]:
         .join_from(jobs, campaign, campaign.c.id == jobs.c.campaign_id)
         .join(step, step.c.id == jobs.c.step_id)
         .outerjoin(job_payloads, payload.job_id == jobs.c.id)
-        .where(_among(db, ids))
-        .order_by(jobs.c.available_at, jobs.c.priority, jobs.c.id)
+        .where(among(db, ids))
     )
 
 
 def _held(db: Database, ids: Collection[int], owner: str, now: datetime) -> sa.ColumnElement[bool]:
     # An owner implies `processing` (a CHECK says so). Asking for the state as well would tempt
     # PostgreSQL to walk all leased jobs once for each id.
-    return sa.and_(_among(db, ids), jobs.c.lease_owner == owner, jobs.c.lease_until > db.lease_clock(now))
+    return sa.and_(among(db, ids), jobs.c.lease_owner == owner, jobs.c.lease_until > db.lease_clock(now))
 
 
 def start_handoff(db: Database, ids: Collection[int], owner: str, now: datetime) -> set[int]:
@@ -289,6 +193,7 @@ _SETTLED: dict[str, sa.types.TypeEngine[Any]] = {
     "available_at": UtcDateTime(),
     "finished_at": UtcDateTime(),
     "provider_id": sa.String(),
+    "uncounted": sa.Integer(),
     "error": sa.Text(),
 }
 
@@ -298,25 +203,30 @@ def _row(settlement: Settlement, now: datetime) -> tuple[object, ...]:  # noqa: 
     job = settlement.job_id
     match settlement.answer:
         case Completed(provider_id):
-            return (job, State.COMPLETED, None, None, now, provider_id, None)
+            return (job, State.COMPLETED, None, None, now, provider_id, 0, None)
         case Delayed(until, error):
-            return (job, State.PENDING, None, until, None, None, error)
+            return (job, State.PENDING, None, until, None, None, 0, error)
+        case Postponed(until, error):
+            return (job, State.PENDING, None, until, None, None, 1, error)
         case Dead(error):
-            return (job, State.DEAD, None, None, now, None, error)
+            return (job, State.DEAD, None, None, now, None, 0, error)
         case Skipped(reason):
-            return (job, State.SKIPPED, reason, None, now, None, None)
+            return (job, State.SKIPPED, reason, None, now, None, 0, None)
         case Moved(available_at):
-            return (job, State.PENDING, None, available_at, None, None, None)
+            return (job, State.PENDING, None, available_at, None, None, 0, None)
         case Released():
-            return (job, State.PENDING, None, None, None, None, None)
+            return (job, State.PENDING, None, None, None, None, 0, None)
         case Cancelled():
-            return (job, State.CANCELLED, None, None, now, None, None)
+            return (job, State.CANCELLED, None, None, now, None, 0, None)
         case never:
             assert_never(never)
 
 
 def settle(db: Database, owner: str, settlements: Sequence[Settlement], now: datetime) -> set[int]:
-    """Record what became of jobs, in two statements, and return those that were still `owner`'s."""
+    """Record what became of jobs, and return those that were still `owner`'s.
+
+    One statement, a second one where there are errors, and two more where addresses are suppressed.
+    """
     rows = [_row(settlement, now) for settlement in settlements]
     told = db.listed("told", _SETTLED, rows).c
     statement = (
@@ -328,6 +238,7 @@ def settle(db: Database, owner: str, settlements: Sequence[Settlement], now: dat
             available_at=sa.func.coalesce(told.available_at, jobs.c.available_at),
             finished_at=told.finished_at,
             provider_id=told.provider_id,
+            attempts=jobs.c.attempts - told.uncounted,
             handed_off_at=sa.case((told.state == State.PENDING, None), else_=jobs.c.handed_off_at),
             lease_owner=None,
             lease_until=None,
@@ -342,14 +253,26 @@ def settle(db: Database, owner: str, settlements: Sequence[Settlement], now: dat
             connection.execute(
                 sa.update(job_payloads).where(job_payloads.c.job_id == said.id).values(error=said.error)
             )
+        suppress(db, connection, _refusing(settlements, done), owner, now)
     return done
 
 
-def rescue(db: Database, now: datetime, repeatable: Collection[str], limit: int) -> Rescued:
+def _refusing(settlements: Sequence[Settlement], done: Collection[int]) -> dict[int, str]:
+    return {
+        one.job_id: one.answer.suppress
+        for one in settlements
+        if isinstance(one.answer, Dead) and one.answer.suppress and one.job_id in done
+    }
+
+
+def rescue(
+    db: Database, now: datetime, repeatable: Collection[str], limit: int, traceable: Collection[str] = ()
+) -> Rescued:
     """Take up to `limit` jobs from workers whose lease has ended.
 
     A job not yet handed off goes back. One handed off may have been sent: it is repeated where the
-    channel makes that harmless (`repeatable`) or the purpose demands it, else it becomes unknown.
+    channel makes that harmless (`repeatable`) or the purpose demands it, else it becomes unknown; so it
+    does where its provider can be asked first (`traceable`), whatever its purpose.
     """
     ended = (
         sa.select(jobs.c.id)
@@ -361,13 +284,13 @@ def rescue(db: Database, now: datetime, repeatable: Collection[str], limit: int)
     again = sa.or_(
         jobs.c.handed_off_at.is_(None),
         jobs.c.channel.in_(sorted(repeatable)),
-        jobs.c.purpose.in_(_REPEATED_PURPOSES),
+        sa.and_(jobs.c.purpose.in_(_REPEATED_PURPOSES), jobs.c.channel.not_in(sorted(traceable))),
     )
     with db.begin() as connection:
         ids = connection.scalars(ended).all()
         if not ids:
             return Rescued(0, 0)
-        returning = sa.update(jobs).where(_among(db, ids)).returning(jobs.c.state)
+        returning = sa.update(jobs).where(among(db, ids)).returning(jobs.c.state)
         states = connection.scalars(
             returning.values(
                 state=sa.case((again, State.PENDING), else_=State.UNKNOWN),
@@ -381,14 +304,35 @@ def rescue(db: Database, now: datetime, repeatable: Collection[str], limit: int)
     return Rescued(len(states) - unknown, unknown)
 
 
-def next_due(db: Database) -> datetime | None:
-    """When the next pending job becomes available, or a lease ends; `None` when there is neither.
+def expire(db: Database, now: datetime, limit: int) -> int:
+    """Skip up to `limit` pending jobs that have expired, also where nothing is claimed; how many."""
+    tests = sa.select(identities.c.id).where(identities.c.step == "", identities.c.mode == "test")
+    over = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.state == PENDING, jobs.c.expires_at <= now, jobs.c.campaign_id.not_in(tests))
+        .order_by(jobs.c.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    with db.begin() as connection:
+        ids = connection.scalars(over).all()
+        if ids:
+            skipped = {"state": State.SKIPPED, "reason": "expired", "finished_at": now}
+            connection.execute(sa.update(jobs).where(among(db, ids)).values(**skipped))
+    return len(ids)
 
-    Jobs of paused campaigns do not count. One index probe per tenant.
+
+def next_due(db: Database) -> datetime | None:
+    """When the next pending job may be claimed, or a lease ends; `None` when there is neither.
+
+    Jobs of paused campaigns do not count, and those of a provider that rests not before it may be probed.
+    A few index probes per lane.
     """
-    heads = _heads([jobs.c.state == _PENDING, _released()]).order_by(None).subquery("heads")
-    lease = sa.select(sa.func.min(jobs.c.lease_until)).where(jobs.c.state == _PROCESSING)
+    ends = sa.select(sa.func.min(jobs.c.lease_until)).where(jobs.c.state == _PROCESSING)
     with db.reading() as connection:
-        first = connection.scalar(sa.select(sa.func.min(heads.c.head)))
-        ends = connection.scalar(lease)
-    return min((moment for moment in (first, ends) if moment), default=None)
+        due = [
+            max(lane.available_at, lane.retry_at or lane.available_at)
+            for lane in lanes(connection, [released()])
+        ]
+        lease = connection.scalar(ends)
+    return min((*due, *([lease] if lease else [])), default=None)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import UtcDateTime, audit, suppressions
+from automation_pipelines.ledger.tables import UtcDateTime, audit, job_payloads, jobs, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,37 @@ def add(db: Database, entries: Sequence[Suppression]) -> None:
     key = [old.tenant_id, old.channel, old.address_hash, old.topic, old.reason]
     with db.begin() as connection:
         connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
+
+
+def suppress(
+    db: Database, connection: sa.Connection, told_jobs: Mapping[int, str], by: str, at: datetime
+) -> None:
+    """Suppress the addresses of jobs for every topic, each for its reason, and audit it: two statements."""
+    if not told_jobs:
+        return
+    told = db.listed("told", {"job_id": sa.BigInteger(), "reason": sa.String()}, sorted(told_jobs.items())).c
+    payload, when = job_payloads.c, sa.literal(at, UtcDateTime())
+    addresses = (
+        sa.select(jobs.c.tenant_id, jobs.c.channel, payload.address_hash, sa.literal(""), told.reason, when)
+        .join(job_payloads, payload.job_id == jobs.c.id)
+        .where(jobs.c.id == told.job_id, payload.address_hash.is_not(None))
+        .distinct()
+    )
+    key = ["tenant_id", "channel", "address_hash", "topic", "reason"]
+    insert = db.insert(suppressions).from_select([*key, "at"], addresses)
+    # Lifted or ended before: from now on it is in force again.
+    again = {"at": at, "expires_at": None}
+    over = suppressions.c.expires_at.is_not(None)
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=again, where=over))
+    detail = json.dumps(
+        {"jobs": {reason: _with(told_jobs, reason) for reason in sorted(set(told_jobs.values()))}}
+    )
+    values = {"at": at, "by": by, "action": "suppression.add", "detail": detail}
+    connection.execute(audit.insert().values(values))
+
+
+def _with(told_jobs: Mapping[int, str], reason: str) -> list[int]:
+    return sorted(job for job, why in told_jobs.items() if why == reason)
 
 
 def _merged(entries: Sequence[Suppression]) -> Sequence[Suppression]:

@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from automation_pipelines.ledger import claims, plans
 from automation_pipelines.ledger import jobs as delivery
-from automation_pipelines.ledger import plans
+from automation_pipelines.ledger.claims import Claim
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Answer, Completed, Job, Settlement
 from automation_pipelines.ledger.plans import PLAN_COLUMNS, Tick, Written
@@ -75,7 +76,7 @@ def plan(database: Database, count: int, run_id: str = "run-1", **changes: Any) 
 
 def claim(database: Database, limit: int = 10, owner: str = "worker", **changes: Any) -> list[Job]:
     values: dict[str, Any] = {"now": NOW, "lease": LEASE} | changes
-    return delivery.claim(database, owner=owner, limit=limit, **values)
+    return claims.claim(database, Claim(owner=owner, limit=limit, **values))
 
 
 def ids(jobs: list[Job]) -> list[int]:

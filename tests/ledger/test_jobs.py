@@ -61,10 +61,24 @@ class TestClaiming:
         assert claim(database, 100, now=later) == []
         assert states(database) == {"pending": 5, "processing": 5}
 
-    def test_no_more_than_asked_the_oldest_first_then_the_most_important(self, database: Database) -> None:
+    def test_no_more_than_asked_the_most_important_first_then_the_oldest(self, database: Database) -> None:
         hours, priority = pl.int_range(6) // 2, pl.int_range(6) % 2
         plan(database, 6, due_at=pl.lit(NOW) - pl.duration(hours=hours), priority=9 - priority)
-        assert [job.subject_id for job in claim(database, 3)] == [5, 4, 3]
+        assert [job.subject_id for job in claim(database, 4)] == [5, 3, 1, 4]
+
+    def test_marketing_goes_after_everything_else_whatever_its_priority(self, database: Database) -> None:
+        number, purposes = pl.int_range(9), ["marketing", "transactional", "internal"]
+        purpose = pl.lit(pl.Series(purposes)).gather(number % 3)
+        plan(
+            database,
+            9,
+            purpose=purpose,
+            priority=number % 3,
+            due_at=pl.lit(NOW) - pl.duration(hours=9 - number),
+        )
+        assert [job.purpose for job in claim(database, 8)] == ["transactional"] * 3 + ["internal"] * 3 + [
+            "marketing"
+        ] * 2
 
     def test_tenants_take_turns_however_much_one_has(self, database: Database) -> None:
         number = pl.int_range(1_000)
@@ -74,11 +88,23 @@ class TestClaiming:
         assert sorted(set(tenants)) == [1, *range(990, 1_000)]
         assert len(claim(database, 22)) == 22
 
-    def test_more_tenants_than_the_batch_are_served_oldest_first(self, database: Database) -> None:
-        plan(
-            database, 20, tenant_id=pl.int_range(20), due_at=pl.lit(NOW) - pl.duration(hours=pl.int_range(20))
-        )
-        assert {job.tenant_id for job in claim(database, 5)} == {15, 16, 17, 18, 19}
+    def test_of_more_tenants_than_the_batch_everyone_has_a_turn_soon(self, database: Database) -> None:
+        number = pl.int_range(1_000)
+        # The last tenant's only job is the youngest of all, and the others never run out.
+        tenant, age = pl.when(number < 999).then(number % 20).otherwise(20), 1_000 - number
+        plan(database, 1_000, tenant_id=tenant, due_at=pl.lit(NOW) - pl.duration(seconds=age))
+        served: list[int] = []
+        for second in range(60):
+            served += [job.tenant_id for job in claim(database, 5, now=NOW + timedelta(seconds=second))]
+        assert 20 in served
+        assert len(set(served)) == 21
+
+    def test_the_urgent_jobs_of_one_tenant_do_not_wait_for_the_turns_of_others(
+        self, database: Database
+    ) -> None:
+        plan(database, 100, tenant_id=pl.int_range(100))
+        plan(database, 1, "run-2", tenant_id=100, purpose="transactional")
+        assert claim(database, 3)[0].tenant_id == 100
 
     def test_paused_campaigns_stay_until_resumed(self, database: Database) -> None:
         plan(database, 3, campaign="paused-one")
@@ -324,5 +350,8 @@ class TestNextDue:
         statement, values = next(each for each in seen if "hops" in each[0])
         with database.reading() as connection:
             steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
-        assert not [step for step in steps if "SCAN jobs" in step[3]]
+        # The first lane is the first entry of the index; all others are sought.
+        assert [step[3] for step in steps if step[3].startswith("SCAN") and "jobs" in step[3]] == [
+            "SCAN jobs USING INDEX ix_jobs_claim"
+        ]
         assert [step for step in steps if "ix_jobs_claim" in step[3]]
