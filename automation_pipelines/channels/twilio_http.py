@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 import httpx
@@ -36,6 +37,7 @@ class Connection(HttpClient):  # type: ignore[misc]
         """Remember how long to wait and how much at once."""
         super().__init__(logging.getLogger(__name__), is_async=False, timeout=timeout)
         self._client: httpx.Client | None = None
+        self._opening = Lock()
         self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._waits = httpx.Timeout(timeout, connect=min(timeout, _MOST_TO_CONNECT), pool=None)
 
@@ -65,9 +67,10 @@ class Connection(HttpClient):  # type: ignore[misc]
             self._client = None
 
     def _opened(self) -> httpx.Client:
-        if self._client is None:
-            self._client = httpx.Client(limits=self._limits, timeout=self._waits)
-        return self._client
+        with self._opening:
+            if self._client is None:
+                self._client = httpx.Client(limits=self._limits, timeout=self._waits)
+            return self._client
 
 
 def _given(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -196,6 +196,11 @@ class TwilioPost:
         match how:
             case "temporary":
                 now.status, now.body = 503, error(20503, f"Service unavailable, {SECRET}", 503)
+            case "throttled":
+                now.status, now.body = 429, error(20429, f"Too Many Requests, {SECRET}", 429)
+            case "throttled for two minutes":
+                now.status, now.body = 429, error(20429, "Too Many Requests", 429)
+                now.headers = {"Retry-After": "120"}
             case "permanent":
                 now.status, now.body = 400, error(21211, f"The 'To' number +15550100 {SECRET} is not valid")
             case "unreachable":
