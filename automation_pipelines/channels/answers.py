@@ -13,7 +13,16 @@ from automation_pipelines.channels.retry_after import retry_after
 from automation_pipelines.model import Outcome, Reject, Retry, Sent
 
 _SUCCESS, _REDIRECT, _SERVER_ERROR = range(200, 300), range(300, 400), range(500, 600)
-_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+# Not this request is the trouble, but the server or the way to it: the next would fare no better.
+_OUT_OF_ORDER = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ def outcome_of(answer: Answer, who: str) -> Outcome:
     status = answer.status
     if status in _SUCCESS:
         return Sent()
+    if status in _OUT_OF_ORDER:
+        return Retry(said, retry_after(answer.headers), provider=True)
     if status in _LATER or status in _SERVER_ERROR:
         return Retry(said, retry_after(answer.headers))
     if status in _REDIRECT:

@@ -5,6 +5,7 @@ answer means is `answers`' and the channels'.
 """
 
 import ssl
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,6 +20,7 @@ from automation_pipelines.channels.dialing import Dialer, ForbiddenAddressError,
 from automation_pipelines.model import Handoff, Outcome, Reject
 
 _LARGEST_ANSWER = 65_536
+_PATIENCE = 3  # how often in a row a server may be silent before it is not asked again in the same batch
 _KEPT_SECONDS = 5.0  # shorter than servers keep a connection, so few are lost while a request is on its way
 
 
@@ -48,6 +50,7 @@ class Http:
         self._connections = connections
         self._seconds = seconds
         self._dialer = Dialer(objection)
+        self._silent: Counter[bytes] = Counter()
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -62,6 +65,7 @@ class Http:
     ) -> list[Outcome | None]:
         """Deliver all of them, as many at once as there are connections."""
         self._transport  # noqa: B018 - made before several threads ask for it
+        self._silent.clear()
 
         def guarded(handoff: Handoff) -> Outcome | None:
             try:
@@ -74,10 +78,16 @@ class Http:
 
     def exchange(self, request: httpx.Request) -> Answer | NotSent | Lost:
         """Make a request; an answer's body is cut where it gets too long or takes too long."""
+        where = request.url.netloc
+        if self._silent[where] >= _PATIENCE:
+            # One that hangs must not take its time from all others, once for each request.
+            return NotSent("it has not answered others, so it was not asked")
         try:
             with within(self._seconds), closing(self._transport.handle_request(request)) as response:
+                self._silent[where] = 0
                 return Answer(response.status_code, response.headers, _start_of(response))
         except (ForbiddenAddressError, httpx.HTTPError) as error:
+            self._silent[where] += isinstance(error, httpx.TimeoutException)
             return self._unanswered(error)
 
     def _unanswered(self, error: Exception) -> NotSent | Lost:

@@ -21,17 +21,8 @@ from automation_pipelines.settings import Settings
 from automation_pipelines.settings.providers import Wallet
 
 _WHO = "the wallet service"
-# Not one pass is the trouble, but the service, the way to it, or our secret.
-_OUT_OF_ORDER = frozenset(
-    {
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
+# Our secret is the trouble: somebody sets that right, and then the message goes out.
+_STRANGERS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def build(name: str, settings: Settings) -> Channel:
@@ -75,7 +66,7 @@ class WalletChannel:
 
     def _outcome(self, answer: Answer) -> Outcome:
         said = f"{_WHO} answered {answer.words}"
-        if answer.status in _OUT_OF_ORDER:
+        if answer.status in _STRANGERS:
             return Retry(said, retry_after(answer.headers), provider=True)
         if answer.status == HTTPStatus.GONE:
             return Reject(f"{said}: the pass is no more", suppress="bounced")

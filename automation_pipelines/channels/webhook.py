@@ -77,23 +77,23 @@ class WebhookChannel:
             case Answer() as answer:
                 return outcome_of(answer, host)
             case NotSent(why, for_good):
-                return Reject(f"{host}: {why}") if for_good else Retry(f"{host}: {why}")
+                return Reject(f"{host}: {why}") if for_good else Retry(f"{host}: {why}", provider=True)
             case Lost(why):
-                return Retry(f"{host}: {why}")
+                return Retry(f"{host}: {why}", provider=True)
             case never:
                 assert_never(never)
 
     def _request(self, call: Call) -> httpx.Request:
         own = {name.lower(): value.strip() for name, value in call.headers.items()}
+        url = httpx.URL(call.url)
         body = json.dumps(call.body, allow_nan=False, separators=(",", ":"))
         defaults = {"content-type": "application/json", "accept": "*/*", "user-agent": "automation-pipelines"}
         headers = {
             **defaults,
             **own,
             "accept-encoding": "identity",
-            **self._signer.headers(call.identity, body),
+            **self._signer.headers(call.identity, body, host_of(url)),
         }
-        url = httpx.URL(call.url)
         if url.raw_host.endswith(b"."):
             # Certificates know names without it.
             url = url.copy_with(host=host_of(url))

@@ -86,6 +86,22 @@ def test_a_call_says_who_makes_it_and_when_and_its_repeats_say_the_same_name(rec
     assert asked.headers["webhook-signature"].split() == expected
 
 
+def test_a_host_may_have_a_secret_that_no_other_receiver_knows(receiver: Loopback) -> None:
+    made = channel(secret=f"{SIGNED_WITH} localhost={OTHER_SECRET}")
+    elsewhere = call(to(receiver).replace("localhost", "127.0.0.1"))
+    assert send(made, call(to(receiver)), elsewhere) == [Sent(), Sent()]
+    signed_with = {
+        asked.headers["host"].partition(":")[0]: [
+            secret
+            for secret in (SIGNED_WITH, OTHER_SECRET)
+            if StandardWebhook(secret).sign("1.test", NOW, asked.body.decode())
+            in asked.headers["webhook-signature"].split()
+        ]
+        for asked in receiver.log
+    }
+    assert signed_with == {"localhost": [OTHER_SECRET], "127.0.0.1": [SIGNED_WITH]}
+
+
 def test_without_a_secret_calls_are_named_and_not_signed(receiver: Loopback) -> None:
     assert send(channel(secret=None), call(to(receiver))) == [Sent()]
     [asked] = receiver.log
@@ -170,6 +186,30 @@ def test_a_receiver_may_ask_to_be_left_alone(receiver: Loopback, asked: str, aft
     [answer] = send(channel(), call(to(receiver)))
     assert isinstance(answer, Retry)
     assert answer.after == after
+
+
+@pytest.mark.parametrize(
+    ("status", "provider"), [(408, False), (429, True), (500, False), (502, True), (503, True), (504, True)]
+)
+def test_a_receiver_in_trouble_is_told_from_a_call_that_is(
+    receiver: Loopback, status: int, provider: bool
+) -> None:
+    receiver.answer = lambda _: Said(status)
+    [answer] = send(channel(), call(to(receiver)))
+    assert isinstance(answer, Retry)
+    assert answer.provider is provider
+
+
+def test_a_receiver_that_hangs_does_not_keep_others_waiting(receiver: Loopback) -> None:
+    hanging = Loopback(lambda _: Said(200), tls=True, slow=3)
+    with serving(hanging):
+        made = channel(connections=2)
+        answers = send(made, *(call(to(hanging)) for _ in range(60)), call(to(receiver)))
+        assert all(isinstance(answer, Retry) and answer.provider for answer in answers[:-1])
+        assert answers[-1] == Sent()
+        assert len(hanging.log) <= 4
+        hanging.slow = 0
+        assert send(made, call(to(hanging))) == [Sent()]
 
 
 def test_a_redirect_is_not_followed_and_only_its_host_is_told(receiver: Loopback) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from automation_pipelines.settings.providers.calls import Called, SigningSecrets
+from automation_pipelines.settings.providers.calls import Called, SigningSecretsByHost
 
 Network = IPv4Network | IPv6Network
 
@@ -27,9 +27,10 @@ def _networks(text: str) -> str:
 class Webhook(Called):
     """How calls are signed, and where they may go."""
 
-    secret: SigningSecrets | None = Field(
+    secret: SigningSecretsByHost | None = Field(
         default=None,
-        description="What calls are signed with, whsec_…. Several, separated by blanks, while it changes.",
+        description="What calls are signed with, whsec_…, and host=whsec_… for calls to one host. Several, "
+        "separated by blanks; two for the same while one replaces the other.",
     )
     allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
         default="",
