@@ -86,8 +86,7 @@ class Server:
         class Handler(_Handler):
             server_state = state
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.http.daemon_threads = True
+        self.http = _Quiet(("127.0.0.1", self.port), Handler)
         self.port = self.http.server_address[1]
         Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -112,6 +111,13 @@ class Server:
             one.connect_ex(("127.0.0.1", self.port))
             self.full.append(one)
         time.sleep(0.05)
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Whoever asked has gone."""
 
 
 class _Handler(BaseHTTPRequestHandler):
