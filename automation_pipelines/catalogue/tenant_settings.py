@@ -16,6 +16,7 @@ from automation_pipelines.catalogue.caps import read_caps
 from automation_pipelines.catalogue.openings import read_openings
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.model import Scalar
+from automation_pipelines.settings.limits import read_rates
 
 CHANNELS = ("email", "sms", "whatsapp", "push", "wallet", "in_app", "chat", "phone", "interaction")
 ROLES = (
@@ -118,6 +119,13 @@ def _windows(text: str) -> str:
 
 def _scopes(part: str) -> set[tuple[str | None, str | None]]:
     return {opening.scope for opening in read_openings(part, CHANNELS)}
+
+
+def _rates(text: str) -> str:
+    limits = read_rates(text)
+    if limits.tenants or not limits.named <= {*CHANNELS, "webhook", "hubspot", "salesforce", "slack", "crm"}:
+        raise ValueError
+    return text
 
 
 def _caps(text: str) -> str:
@@ -257,6 +265,13 @@ TENANT_SETTINGS: dict[str, Setting] = {
             "parts such as 'mon-fri 09:00-18:00; sms 10:00-20:00; FR mon-sat 08:00-20:00'",
             _windows,
             QUIET_HOURS,
+        ),
+        Setting(
+            "rate_limits",
+            Type.TEXT,
+            "How fast channels may send for this tenant.",
+            "parts such as 'email 20/s; sms 600/min': at most so many per s, min, h or day",
+            _rates,
         ),
         Setting(
             "holdout",
