@@ -188,6 +188,8 @@ class Note:
     text: str
     content: ContentTemplate | None = None
     conversing: bool = False
+    keys: Mapping[str, Scalar] = field(default_factory=dict)
+    """What a write-back about the same may bind, for a channel that is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
 from automation_pipelines.channels.outbox import Kind, OutboxChannel, WaitChannel
 from automation_pipelines.channels.proof import ProofChannel
-from automation_pipelines.channels.providers import PROVIDERS, build, is_filed, missing
+from automation_pipelines.channels.providers import PROVIDERS, WRITABLE, build, is_filed, missing
 from automation_pipelines.model import Email, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
-__all__ = ["Channel", "build_channels", "build_test_channels", "unavailable", "url_refusal"]
+__all__ = ["Channel", "build_channels", "build_test_channels", "unavailable", "url_refusal", "written"]
 
 _OWN: Mapping[str, Kind] = {"email": Email, "crm": WriteBack}
 
@@ -36,7 +36,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
             channels[name] = OutboxChannel(name, provider.kind, settings.outbox / name)
         elif missing(settings, name) is None:
             channels[name] = build(settings, name)
-    if settings.crm_backend in ("sqlite", "postgresql"):
+    if settings.crm_backend in WRITABLE:
         crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
         channels[crm.name] = crm
     return channels
@@ -55,6 +55,15 @@ def url_refusal(settings: Settings, url: str) -> str | None:
     from automation_pipelines.channels.destinations import Destinations  # noqa: PLC0415 - takes 0.1 s
 
     return Destinations.of(settings.webhook).objection(url)
+
+
+def written(settings: Settings) -> dict[str, str]:
+    """The message channels that write to the CRM here, each with the action that it is."""
+    return {
+        name: provider.action
+        for name, provider in PROVIDERS.items()
+        if provider.action and not is_filed(settings, name) and missing(settings, name) is None
+    }
 
 
 def build_test_channels(settings: Settings, proofs_to: Sequence[str] = ()) -> dict[str, Channel]:

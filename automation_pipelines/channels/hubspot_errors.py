@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 from automation_pipelines.channels.retry_after import retry_after
 from automation_pipelines.model import Reject, Retry
 
-ApiException = RecordException | TieException
+_API = (RecordException, TieException)
 _NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, SSLError, ProxyError)
 _THE_PRODUCTS = frozenset({0, 401, 403, 429, 477, 503})
 """0: no encrypted connection came about; 477: the account is being moved."""
@@ -34,7 +34,7 @@ class UnreadableError(Exception):
 def certain(error: Exception, identity_property: str | None) -> Retry | Reject | None:
     """What an error means where it says that the command was not taken; `None`: it may have been."""
     found = _found(error)
-    if isinstance(found, ApiException):
+    if isinstance(found, _API):
         return _by_status(found, identity_property)
     if isinstance(found, MaxRetryError):
         found = found.reason or found
@@ -48,13 +48,13 @@ def certain(error: Exception, identity_property: str | None) -> Retry | Reject |
 def words(error: Exception) -> str:
     """An error for people."""
     found = _found(error)
-    if isinstance(found, ApiException):
+    if isinstance(found, _API):
         body = _body(found)
         return f"HubSpot answers {found.status} {body.get('category', '')}: {body.get('message', '')}"
     return f"no answer: {type(found).__name__}"
 
 
-def _by_status(error: ApiException, identity_property: str | None) -> Retry | Reject | None:
+def _by_status(error: Any, identity_property: str | None) -> Retry | Reject | None:  # noqa: ANN401 - untyped
     told, status = words(error), int(error.status or 0)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if status in _DOUBTFUL:
@@ -72,10 +72,10 @@ def _by_status(error: ApiException, identity_property: str | None) -> Retry | Re
 def _found(error: Exception) -> Exception:
     # The library fails over an error that has no body, such as that of a certificate.
     inner = error.__context__
-    return inner if isinstance(inner, ApiException) and not isinstance(error, ApiException) else error
+    return inner if isinstance(inner, _API) and not isinstance(error, _API) else error
 
 
-def _body(error: ApiException) -> Mapping[str, Any]:
+def _body(error: Any) -> Mapping[str, Any]:  # noqa: ANN401
     try:
         body = json.loads(error.body or "{}")
     except ValueError:

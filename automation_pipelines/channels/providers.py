@@ -27,6 +27,8 @@ class Provider:
     """What must be importable."""
     extra: str | None = None
     """The optional dependency that brings it."""
+    action: str | None = None
+    """The write-back that it is; so it needs a CRM that can be written."""
     one_of: tuple[str, ...] = ()
     """Fields of the setting, one of which must be given besides."""
 
@@ -38,7 +40,7 @@ PROVIDERS: Mapping[str, Provider] = {
     "whatsapp": Provider(Note, "twilio", "twilio", "twilio", "twilio", one_of=("whatsapp",)),
     "push": Provider(Note, "push", "push", "google.oauth2", "push"),
     "wallet": Provider(Note, "wallet", "wallet"),
-    "phone": Provider(Note),
+    "phone": Provider(Note, "phone", action="create_call"),
     "in_app": Provider(Note, "in_app"),
     "chat": Provider(Note, "chat", "chat", "apprise", "chat"),
     "interaction": Provider(Note),
@@ -50,6 +52,10 @@ PROVIDERS: Mapping[str, Provider] = {
 """Every channel but `email`, `crm` and `wait`, which are each built in their own way."""
 
 
+WRITABLE = ("sqlite", "postgresql")
+"""The CRMs whose transactions we know how to mark."""
+
+
 def missing(settings: Settings, name: str) -> str | None:
     """What stands between a channel and its provider, and what to do about it; `None`: nothing."""
     provider = PROVIDERS[name]
@@ -57,6 +63,11 @@ def missing(settings: Settings, name: str) -> str | None:
         return (
             f"channel '{name}' has no provider yet: name it in AUTOMATION_FILED_CHANNELS and its messages "
             "become files for somebody else to carry on"
+        )
+    if provider.action is not None and settings.crm_backend not in WRITABLE:
+        return (
+            f"channel '{name}' adds tasks to the CRM, and this one cannot be written: connect one in SQLite "
+            "or PostgreSQL, or name the channel in AUTOMATION_FILED_CHANNELS to have its messages as files"
         )
     if provider.setting is not None and getattr(settings, provider.setting) is None:
         names = ", ".join(_variables(provider.setting))

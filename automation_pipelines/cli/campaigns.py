@@ -12,7 +12,7 @@ from rich.table import Table
 
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.actions import actions
-from automation_pipelines.channels import build_channels, unavailable, url_refusal
+from automation_pipelines.channels import build_channels, unavailable, url_refusal, written
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
 from automation_pipelines.cli.front import Front
@@ -41,6 +41,7 @@ def known_here(settings: Settings, sqlfiles: SqlFiles) -> Known:
     known = Known(
         frozenset(channels),
         {},
+        written=written(settings),
         unavailable=unavailable(settings),
         marketing=Site.of(settings).lacking,
         url_refusal=partial(url_refusal, settings),

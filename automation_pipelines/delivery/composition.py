@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.actions import action
+from automation_pipelines.channels.providers import PROVIDERS
 from automation_pipelines.delivery.calls import Head, call_of, command_of
-from automation_pipelines.delivery.writebacks import Instance, bound_values
+from automation_pipelines.delivery.writebacks import Instance, bound_values, keys
 from automation_pipelines.errors import MessageError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
@@ -85,6 +86,10 @@ class _Order:
     def today(self) -> date:
         # Days such as +3d are the tenant's, and count from the day the step was due, not from a retry's.
         return self.job.due_at.astimezone(ZoneInfo(self.profile.time_zone)).date()
+
+    @property
+    def instance(self) -> Instance:
+        return Instance(self.identity, self.at, self.today)
 
     @property
     def address(self) -> str:
@@ -193,13 +198,14 @@ class Composer:
     def _note(self, order: _Order, *, conversing: bool) -> Note:
         address = order.address
         content = self._template_of(order).render_note(order.job.channel, order.variables, order.step.subject)
-        return Note(*order.head, address, content.title, content.text, content.approved, conversing)
+        written = PROVIDERS[order.job.channel].action is not None
+        whose = keys(order.job, order.variables, order.instance) if written else {}
+        return Note(*order.head, address, content.title, content.text, content.approved, conversing, whose)
 
     def _write_back(self, order: _Order) -> WriteBack:
         step = order.step
         known = self._action(step.action or "")
-        instance = Instance(order.identity, order.at, order.today)
-        values = bound_values(known, step, order.job, order.variables, instance)
+        values = bound_values(known, step, order.job, order.variables, order.instance)
         return WriteBack(*order.head, known.name, values)
 
     def _identity(self, job: Job) -> str:

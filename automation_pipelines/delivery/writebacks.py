@@ -46,7 +46,12 @@ def bound_values(
             msg = f"action '{action.name}': {objection}"
             raise MessageError(msg)
         values[name] = value
-    return {**values, **_keys(job, variables), **occasion.bound()}
+    return {**values, **keys(job, variables, occasion)}
+
+
+def keys(job: Job, variables: Mapping[str, Any], occasion: Instance) -> dict[str, Scalar]:
+    """What every action may bind: whom and what it is about, and when."""
+    return {**_keys(job, variables), **occasion.bound()}
 
 
 def _declared(action: Action, step: Step) -> Mapping[str, Scalar]:

@@ -68,6 +68,9 @@ def _message_checks(placed: Placed, spec: Campaign, known: Known) -> Iterator[Pr
             yield placed.at(key), known.unavailable[way]
         elif way not in carrying:
             yield placed.at(key), unknown("channel", way, carrying)
+        elif way in known.written and (refusal := known.refusal(known.written[way])):
+            what = f"channel '{way}' would fail: {refusal}; name it in AUTOMATION_FILED_CHANNELS to have its "
+            yield placed.at(key), f"{what}messages as files"
         elif way == "email" and spec.purpose is Purpose.MARKETING and known.marketing is not None:
             yield placed.at(key), known.marketing
     if spec.purpose is Purpose.INTERNAL and "customer" in step.recipient and not step.to:

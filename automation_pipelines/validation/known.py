@@ -23,6 +23,8 @@ class Known:
     channels: frozenset[str]
     actions: Mapping[str, Action]
     audiences: Mapping[str, Audience] = field(default_factory=lambda: AUDIENCES)
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Message channels that write to the CRM, and the action that each is."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Channels that exist, and why they cannot be delivered here."""
     marketing: str | None = None

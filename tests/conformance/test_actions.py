@@ -221,6 +221,20 @@ def test_a_task_is_added_once_with_everything_it_was_given(company: Company) -> 
     assert {name: second[name] for name in other} == other
 
 
+def test_a_call_is_a_task_of_that_day_for_the_customers_agent(company: Company) -> None:
+    company.done("create_call", title="Call Kim", description=None)
+    with company.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE customers SET agent_id = 3 WHERE id = 7"))
+    company.done("create_call", 2, title="Call Kim", description="+15550100: hello")
+    assert [
+        (row["title"], row["description"], row["assignee_id"], row["customer_id"], str(row["due_on"]))
+        for row in company.rows("tasks")
+    ] == [
+        ("Call Kim", None, None, 7, "2026-03-05"),
+        ("Call Kim", "+15550100: hello", 3, 7, "2026-03-05"),
+    ]
+
+
 def test_a_lead_is_who_it_says_or_the_customer_it_is_about(company: Company) -> None:
     company.done("create_lead", name="Pat", email=None, origin="webinar")
     company.done("create_lead", 2, name=None, email="pat@mail.example.com", origin=None)
