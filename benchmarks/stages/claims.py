@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from automation_pipelines.ledger.jobs import Completed, Settlement, claim, settle, start_handoff
+from automation_pipelines.ledger.claims import Claim, claim
+from automation_pipelines.ledger.jobs import Completed, Settlement, settle, start_handoff
 from automation_pipelines.ledger.plans import write_plan
 from benchmarks.harness import AS_OF, Measured, Setting, Stage, Way, stopwatch
 from benchmarks.programme import fresh_ledger, identify, ledger_rows, open_ledger, tick
@@ -24,7 +25,7 @@ def prepare(setting: Setting) -> None:
 def _claimed(setting: Setting, batch: int, number: int) -> int:
     database, done = open_ledger(setting, "claims"), 0
     while done < number:
-        taken = claim(database, owner="benchmark", now=AS_OF, limit=batch, lease=_LEASE)
+        taken = claim(database, Claim(owner="benchmark", now=AS_OF, limit=batch, lease=_LEASE))
         ids = start_handoff(database, [job.id for job in taken], "benchmark", AS_OF)
         settle(database, "benchmark", [Settlement(one, Completed()) for one in ids], AS_OF)
         done += len(ids)
