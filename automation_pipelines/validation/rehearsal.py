@@ -189,7 +189,7 @@ def rehearse(
             yield from (f"template {home} fails{when}: {what}" for what in problems)
             if problems:
                 return
-        if campaign is not None:
+        if campaign is not None and not strange:
             hidden = _hidden(rehearsed, source, audience, campaign, step)
             yield from (f"template {home / file}: {what}" for file, what in hidden)
     except MessageError as error:
