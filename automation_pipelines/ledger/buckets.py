@@ -18,9 +18,14 @@ def take(db: Database, scope: str, allowance: Allowance, count: int, now: dateti
     """Take up to `count` of one bucket and return how many there were; what is less than none gives back."""
     with db.begin() as connection:
         level = levels(db, connection, {scope: allowance}, now)[scope]
-        taken = min(count, max(int(level), 0))
+        taken = min(count, whole(level))
         spend(db, connection, {scope: level - taken}, now)
     return taken
+
+
+def whole(level: float) -> int:
+    """How many may go; a hair's breadth below one is one."""
+    return max(int(level + 1e-6), 0)
 
 
 def give_back(

@@ -168,7 +168,7 @@ def _parts(
     """How many each way out may take: its part of whatever its limits leave for all who use them."""
     scopes = {way: wanted.scopes(way.tenant_id, way.channel) for way in ways}
     users = Counter(scope for each in scopes.values() for scope in each)
-    room = {scope: max(int(level), 0) for scope, level in left.items()}
+    room = {scope: buckets.whole(level) for scope, level in left.items()}
     parts = {}
     for way in ways:
         parts[way] = min([share, *(ceil(room[scope] / users[scope]) for scope in scopes[way])])
