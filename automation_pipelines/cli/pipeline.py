@@ -1,17 +1,14 @@
 """The stages by hand: init, tick, preview, explain, deliver."""
 
 import uuid
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
 import polars as pl
 
-from automation_pipelines.channels import build_channels, build_test_channels
-from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front, worker
+from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front
 from automation_pipelines.cli.proofs import deliver_and_tell
 from automation_pipelines.cli.tables import say, say_json, table_of
-from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
@@ -166,30 +163,3 @@ def _print(one: Explanation) -> None:
         ended = f", finished {job['finished_at']:%Y-%m-%d %H:%M} UTC" if job["finished_at"] else ""
         why = f" ({job['reason']})" if job["reason"] else ""
         click.echo(f"  job {job['id']}: {job['state']}{why}, {job['attempts']} attempts{ended}")
-
-
-@click.command()
-@click.option("--limit", type=ROWS, help="Stop after claiming this many jobs.")
-@click.option(
-    "--test", "testing", is_flag=True, help="Deliver the jobs of tests instead, as files: nothing leaves."
-)
-@click.pass_obj
-def deliver(front: Front, *, limit: int | None, testing: bool) -> None:
-    """Send everything that is due now. Any number of these may run at once."""
-    channels = build_test_channels(front.settings) if testing else build_channels(front.settings)
-    try:
-        done = deliver_due(
-            front.database,
-            channels,
-            front.installation.campaigns,
-            front.settings,
-            clock=lambda: datetime.now(UTC),
-            owner=worker(),
-            limit=limit,
-            mode="test" if testing else "live",
-        )
-    finally:
-        for channel in channels.values():
-            channel.close()
-    counts = ", ".join(f"{name} {count}" for name, count in asdict(done).items() if count)
-    click.echo(counts or "nothing was due")

@@ -167,6 +167,14 @@ def status(db: Database) -> pl.DataFrame:
     )
 
 
+def due(db: Database, now: datetime, *, tests: bool = False) -> int:
+    """How many jobs wait and may go by then, those of tests or the real ones; of paused campaigns too."""
+    j = jobs.c
+    waiting = sa.select(sa.func.count()).where(j.state == State.PENDING, j.available_at <= now)
+    with db.reading() as connection:
+        return int(connection.scalar(waiting.where(_tests() if tests else sa.not_(_tests()))) or 0)
+
+
 def find(db: Database, wanted: JobFilter, limit: int) -> pl.DataFrame:
     """The newest `limit` jobs that match."""
     j = jobs.c
