@@ -12,9 +12,15 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import pytest
+from click.testing import CliRunner
 
 from automation_pipelines.campaign import Campaign
+from automation_pipelines.cli.campaigns import known_here
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import Delivered
+from automation_pipelines.errors import CampaignError
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import address_hash
 from automation_pipelines.messages import TemplateSource
@@ -23,7 +29,9 @@ from automation_pipelines.messages.tokens import SAMPLE, Claim, LinkKeys, Valid
 from automation_pipelines.model import Email, Retry
 from automation_pipelines.playbooks import FOLDER, find_template, template_folders
 from automation_pipelines.settings import Settings
-from tests.mailroom import LINKS, PROFILE, Mailroom
+from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.validation import Known, load
+from tests.mailroom import LINKS, NOON, PROFILE, Mailroom
 from tests.test_delivery import Told
 
 CASES = Path(__file__).parents[2] / "shared" / "cases" / "unsubscribe_headers.json"
@@ -263,3 +271,113 @@ def test_every_shipped_layout_offers_the_ways_out_in_every_language() -> None:
         assert [text.count(f"{{{{ {name} }}}}") for name in NO_LINKS.variables()] == [1, 1, 1]
     _, source = find_template("birthday", FOLDERS)
     assert {"optout.html", "optout.txt"} <= source.layouts.keys()
+
+
+class TestApply:
+    """What campaign files of marketing by e-mail are refused for."""
+
+    FILES: Mapping[str, str] = {
+        "care.yaml": "id: care\ntitle: Care\naudience: birthdays\nsteps:\n"
+        "  - id: one\n    channel: email\n    template: own\n",
+        "templates/own/subject.txt": "Hello",
+        "templates/own/body.html": '<a href="{{ unsubscribe_url }}">Out</a> {{ tenant.postal_address }}',
+        "templates/own/body.txt": "{{ unsubscribe_url }}\n{{ tenant.postal_address }}\n",
+    }
+
+    def problems(self, folder: Path, *, known: Known | None = None, **changes: str | None) -> list[str]:
+        """Apply the files with some of them otherwise; names are written with _ for what is none."""
+        ours = {re.sub(r"[^a-z]", "_", name): name for name in (*self.FILES, "templates/own/body.fr.html")}
+        files = {**self.FILES, **{ours[name]: text for name, text in changes.items()}}
+        for name, text in files.items():
+            if text is not None:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_text(text, encoding="utf-8")
+        try:
+            load([folder], known or Known(frozenset({"email", "sms"}), {}))
+        except CampaignError as error:
+            return [problem.replace(f"{folder}/", "") for problem in error.problems]
+        return []
+
+    def test_a_template_that_shows_both_passes(self, tmp_path: Path) -> None:
+        assert self.problems(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"body_txt": "{{ tenant.postal_address }}"}, [("body.txt", "no link to unsubscribe")]),
+            ({"body_txt": "{{ unsubscribe_url }}"}, [("body.txt", "no postal address")]),
+            (
+                {"body_html": "<p>Hello</p>"},
+                [("body.html", "no link to unsubscribe"), ("body.html", "no postal address")],
+            ),
+            (
+                {"body_html": "<p>Hello</p>", "body_txt": None},
+                [("body.html", "no link to unsubscribe"), ("body.html", "no postal address")],
+            ),
+            (
+                {"body_html": "<!-- {{ unsubscribe_url }} --><p>{{ tenant.postal_address }}</p>"},
+                [("body.html", "no link to unsubscribe")],
+            ),
+            (
+                {
+                    "body_html": '<style>.x { display: none; }</style><p class="x">{{ unsubscribe_url }}</p>'
+                    "<p>{{ tenant.postal_address }}</p>"
+                },
+                [("body.html", "no link to unsubscribe")],
+            ),
+            (
+                {"body_txt": "{% if age %}{{ unsubscribe_url }}{% endif %}{{ tenant.postal_address }}"},
+                [("body.txt", "no link to unsubscribe")],
+            ),
+            (
+                {"body_fr_html": '<p><a href="{{ unsubscribe_url }}">Adieu</a></p>'},
+                [("body.fr.html", "no postal address")],
+            ),
+        ],
+    )
+    def test_what_a_reader_would_not_see_is_named_with_its_file(
+        self, tmp_path: Path, changes: dict[str, str | None], expected: list[tuple[str, str]]
+    ) -> None:
+        found = self.problems(tmp_path, **{f"templates_own_{name}": text for name, text in changes.items()})
+        assert [
+            (p.split("own/")[1].split(":")[0], p.split("shows ")[1].split(",")[0]) for p in found
+        ] == expected
+        assert all(problem.startswith("care.yaml:7: template ") for problem in found)
+
+    @pytest.mark.parametrize("change", ["purpose: transactional\n", "purpose: internal\n"])
+    def test_other_mails_need_neither(self, tmp_path: Path, change: str) -> None:
+        staff = "    recipient: agent\n" if "internal" in change else ""
+        spec = self.FILES["care.yaml"].replace("steps:", f"{change}steps:") + staff
+        bare = {"templates_own_body_html": "<p>Hi</p>", "templates_own_body_txt": "Hi"}
+        assert self.problems(tmp_path, care_yaml=spec, **bare) == []
+
+    def test_a_text_message_needs_neither(self, tmp_path: Path) -> None:
+        spec = self.FILES["care.yaml"].replace("channel: email", "channel: sms")
+        assert self.problems(tmp_path, care_yaml=spec, templates_own_body_txt="Hi") == []
+
+    def test_with_a_mail_server_and_nowhere_to_go_it_is_refused(self, tmp_path: Path) -> None:
+        known = known_here(Settings(home=tmp_path / "home", smtp_url=SMTP), SqlFiles())
+        (problem,) = self.problems(tmp_path, known=known)
+        assert problem == (
+            "care.yaml:6: marketing by e-mail needs links to unsubscribe: "
+            "set AUTOMATION_PUBLIC_URL (https://…) and AUTOMATION_LINK_SECRET"
+        )
+        set_up = known_here(Settings(home=tmp_path / "home", smtp_url=SMTP, **LINKS), SqlFiles())
+        assert self.problems(tmp_path, known=set_up) == []
+
+    def test_tenants_without_an_address_are_named(
+        self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room = room_of(database, tmp_path / "home")
+        room.plan(1)
+        monkeypatch.setitem(PROFILE, "postal_address", None)
+        room.plan(1, tenant=2)
+        self.problems(tmp_path)
+        url = database.engine.url.render_as_string(hide_password=False)
+        settings = Settings(
+            home=tmp_path / "home", smtp_url=SMTP, database_url=url.replace("+psycopg", ""), **LINKS
+        )
+        front = Front(Installation.open(settings), NOON, "ann")
+        done = CliRunner().invoke(automation, ["campaign", "apply", str(tmp_path / "care.yaml")], obj=front)
+        assert done.exit_code == 0, done.output
+        assert "warning: tenant 2 has no postal address" in done.stderr

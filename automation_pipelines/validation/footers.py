@@ -42,8 +42,8 @@ def _letters(text: str) -> str:
 def _file(source: TemplateSource, part: str, tag: str) -> str:
     """The file a part in this language is made of; what has no text has it from its HTML."""
     parts = source.parts()
-    for name in (part, "html"):
-        for known in (*shortened(tag), ""):
+    for known in (*shortened(tag), ""):
+        for name in (part, "html"):
             if (name, known) in parts:
                 return file_of(name, known)
     return file_of(part, "")
