@@ -15,7 +15,8 @@ ALLOWED_WARM_UP = "parts such as 'news.acme.example from 2026-11-01: 50 doubling
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400}
 _RATE = re.compile(
-    r"(?P<tenant>tenant +)?(?P<channel>[a-z_]+) +(?P<count>[1-9]\d{0,8}) */ *(?P<period>s|min|h|day)"
+    r"(?P<tenant>tenant +)?(?P<channel>(?!tenant\b)[a-z_]+) +"
+    r"(?P<count>[1-9]\d{0,8}) */ *(?P<period>s|min|h|day)"
 )
 _WARM_UP = re.compile(
     r"(?P<domain>[a-z0-9.-]+\.[a-z0-9-]+) +from +(?P<first>\d{4}-\d\d-\d\d) *: *"
