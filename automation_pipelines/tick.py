@@ -31,6 +31,7 @@ from automation_pipelines.planning import (
     profiles,
     settings_frame,
 )
+from automation_pipelines.planning.late import late
 from automation_pipelines.selection import Need, demands, empty, select, whole
 
 Frames = dict[str, pl.DataFrame]
@@ -79,7 +80,7 @@ class TickResult:
             f"{campaign}: nobody belongs to it today, though by this hour there usually was somebody"
             for campaign in self.plan.silent
         )
-        return (*held, *silent)
+        return (*held, *silent, *map(str, late(self.plan.rows, self.plan.clock.as_of)))
 
 
 def find_work(installation: Installation, as_of: datetime, also: Sequence[ActiveCampaign] = ()) -> Work:

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import Delivered, deliver
 from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import breakers, suppressions
 from automation_pipelines.ledger.breakers import Key
 from automation_pipelines.ledger.database import Database
@@ -361,9 +365,16 @@ class TestAnnouncing:
         (found,) = lateness(room.database, NOON, at + SECOND)
         assert (found.campaign, found.expired, found.late, found.longest) == ("letters", 3, 2, 3.5 * HOUR)
         assert str(found) == (
-            "letters: 3 expired before they could be sent; "
-            "2 went out late, up to 3 h 30 min after they were due"
+            "letters: 3 expired before they could be sent; 2 sent late, up to 3 h 30 min after they were due"
         )
+
+    def test_the_command_says_so(self, room: Mailroom, tmp_path: Path) -> None:
+        room.plan(2)
+        url = room.database.engine.url.render_as_string(hide_password=False)
+        installation = Installation.open(Settings(home=tmp_path, database_url=url.replace("+psycopg", "")))
+        done = CliRunner().invoke(automation, ["deliver"], obj=Front(installation, NOON, "ann"))
+        assert done.output == "skipped 2, expired 2\nletters: 2 expired before they could be sent\n"
+        installation.database.close()
 
     def test_what_is_in_time_or_in_another_time_or_a_test_is_not_told_of(self, room: Mailroom) -> None:
         room.plan(3)

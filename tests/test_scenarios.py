@@ -328,8 +328,9 @@ class TestOutage:
         office.apply(SLA, start=LONG_AGO)
         office.tick("2026-03-10T08:00")
         office.add("queries", id=5, agent_id=10, sla_due_at="2026-03-10T07:30", created_at="2026-03-10T07:00")
-        office.tick("2026-03-10T16:00")
+        result = office.tick("2026-03-10T16:00")
         assert [step for step, *_ in office.sent()] == ["level-4"] * 4
+        assert result.notices == ("sla: 3 gave way to a later step",)
         assert office.skipped() == [
             ("level-1", 5, "superseded"),
             ("level-2", 5, "superseded"),
@@ -344,6 +345,7 @@ class TestOutage:
         assert office.sent() == []
         assert office.skipped() == [("greeting", 2, "stale")]
         assert result.plan.by_reason() == {"stale": 1}
+        assert result.notices == ("birthday: 1 too late to be planned",)
 
     def test_steps_that_are_on_time_are_never_superseded(self, office: World) -> None:
         office.apply(SLA.replace("120 minutes", "75 minutes"), start=LONG_AGO)

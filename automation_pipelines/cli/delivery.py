@@ -17,6 +17,7 @@ from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.ledger import operations
 from automation_pipelines.ledger.jobs import next_due
+from automation_pipelines.ledger.lateness import lateness
 
 _LONGEST_NAP = 30.0
 """Seconds after which a worker looks for what others have planned, at the latest."""
@@ -48,7 +49,15 @@ class _Worker:
             limit=limit,
             stop=self.stop.is_set,
             mode="test" if self.testing else "live",
+            nap=self.stop.wait,
         )
+
+    def announce(self, done: Delivered, since: datetime, nothing: str = "") -> None:
+        """Tell what was done, and of which campaigns something was dropped or went late since then."""
+        _tell(done, nothing)
+        if done.expired or done.late:
+            for one in lateness(self.front.database, since, _clock()):
+                click.secho(str(one), bold=True)
 
     def _due(self) -> int:
         return operations.due(self.front.database, _clock(), tests=self.testing)
@@ -56,14 +65,15 @@ class _Worker:
     def loop(self) -> None:
         """Deliver whatever falls due until told to stop."""
         while not self.stop.is_set():
-            _tell(self.deliver())
+            since = _clock()
+            self.announce(self.deliver(), since)
             due = next_due(self.front.database)
             ahead = (due - _clock()).total_seconds() if due else _LONGEST_NAP
             self.stop.wait(min(max(ahead, 1.0), _LONGEST_NAP))
 
     def drain(self) -> None:
         """Deliver until nothing is due, and show how far it is."""
-        waiting = self._due()
+        waiting, since = self._due(), _clock()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -80,7 +90,7 @@ class _Worker:
                 progress.update(task, completed=max(waiting - after, 0), total=max(waiting, after))
                 if after >= left:  # paused, limited or left alone: it will not get any emptier
                     break
-        _tell(Delivered(**total))
+        self.announce(Delivered(**total), since)
 
 
 @click.command()
@@ -117,7 +127,8 @@ def deliver(
         elif drain:
             made.drain()
         else:
-            _tell(made.deliver(limit), nothing="nothing was due")
+            since = _clock()
+            made.announce(made.deliver(limit), since, nothing="nothing was due")
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def deliver(
     stop: Callable[[], bool] = lambda: False,
     mode: Mode = "live",
     tick_id: int | None = None,
-    nap: Callable[[float], None] = time.sleep,
+    nap: Callable[[float], object] = time.sleep,
 ) -> Delivered:
     """Deliver until nothing may go, `limit` jobs were claimed or `stop()`; several workers may.
 
@@ -167,7 +167,7 @@ class _Worker:
             claimed.process(stop)
         self.counts += claimed.counts
 
-    def waits(self, nap: Callable[[float], None]) -> bool:
+    def waits(self, nap: Callable[[float], object]) -> bool:
         """Wait where a limit alone keeps what is due; `False` where that is not so, or takes too long."""
         if self.desk.mode == "test" or not self.desk.allowances.limited:
             return False

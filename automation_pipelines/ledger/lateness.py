@@ -37,9 +37,9 @@ class Lateness:
         """In words."""
         told = [
             (self.expired, "expired before they could be sent"),
-            (self.stale, "were too late to be planned"),
+            (self.stale, "too late to be planned"),
             (self.superseded, "gave way to a later step"),
-            (self.late, f"went out late, up to {_hours(self.longest)} after they were due"),
+            (self.late, f"sent late, up to {_hours(self.longest)} after they were due"),
         ]
         return f"{self.campaign}: " + "; ".join(f"{count} {what}" for count, what in told if count)
 
@@ -59,7 +59,7 @@ def lateness(db: Database, since: datetime, until: datetime) -> list[Lateness]:
 
     columns = (
         count(jobs.c.reason == "expired").label("expired"),
-        count(jobs.c.reason == Reason.STALE).label("stale"),
+        count(sa.and_(jobs.c.reason == Reason.STALE, jobs.c.held_by.is_(None))).label("stale"),
         count(jobs.c.reason == Reason.SUPERSEDED).label("superseded"),
         count(late).label("late"),
         sa.func.coalesce(sa.func.max(sa.case((late, behind))), 0).label("longest"),
