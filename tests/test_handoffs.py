@@ -237,6 +237,14 @@ def test_an_action_that_the_crm_would_refuse_is_refused_when_it_is_used(tmp_path
     assert asked == ["escalate_query", "create_lead"]
 
 
+def test_calls_that_the_crm_takes_no_tasks_for_are_refused_when_applied(tmp_path: Path) -> None:
+    known = Known(
+        KNOWN.channels, KNOWN.actions, written={"phone": "create_call"}, refusal=lambda _: "no tasks"
+    )
+    [problem] = problems(tmp_path, campaign("new_customers", "channel: phone, template: birthday"), known)
+    assert "channel 'phone' would fail: no tasks; name it in AUTOMATION_FILED_CHANNELS" in problem
+
+
 def test_the_page_of_channels_lists_every_action_and_its_examples_apply(tmp_path: Path) -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert with_tables(text) == text, "run: automation docs tables docs/channels.md"

@@ -58,5 +58,6 @@ class InAppChannel:
                 return [Reject(f"the automation database says: {error.orig}"[:500])]
             return [self._add([one])[0] for one in notes]
         except sa.exc.DBAPIError as error:  # busy, full, away, not migrated
-            return [Retry(f"the automation database says: {error.orig}"[:500])] * len(notes)
+            said = f"the automation database says: {error.orig}"[:500]
+            return [Retry(said, provider=True)] * len(notes)
         return [Sent()] * len(notes)

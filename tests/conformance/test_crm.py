@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from automation_pipelines.channels import build_channels
+from automation_pipelines.channels import build_channels, unavailable, written
 from automation_pipelines.channels.crm import CrmChannel
+from automation_pipelines.channels.outbox import OutboxChannel
 from automation_pipelines.demo.storage import schema
 from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.model import Reject, Retry, Sent, WriteBack
@@ -91,7 +92,9 @@ def test_the_registry_follows_the_settings(tmp_path: Path) -> None:
         Settings(home=tmp_path, smtp_url="smtps://mail.example.com", crm_url=str(tmp_path))
     )
     assert [name for name, channel in served.items() if not channel.repeatable] == ["email"]
-    assert embedded.keys() - served.keys() == {"crm"}
+    assert {"crm", "phone", "in_app", "interaction", "sms"} <= embedded.keys()
+    assert not {"crm", "phone", "interaction", "sms"} & served.keys()
+    assert "in_app" in served
     with pytest.raises(ConfigurationError):
         build_channels(Settings(home=tmp_path, smtp_url="mail.example.com"))
 
@@ -152,3 +155,17 @@ def test_every_shipped_action_can_run_on_the_demos_tables(crm_url: str) -> None:
     assert {name: channel.refusal(name) for name in names} == dict.fromkeys(names)
     channel.close()
     engine.dispose()
+
+
+def test_a_channel_that_writes_to_the_crm_is_refused_or_filed_where_it_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    def settings(**given: str) -> Settings:
+        return Settings(home=tmp_path, smtp_url="smtps://mail.example.com", **given)
+
+    files = str(tmp_path)
+    assert written(settings()) == {"phone": "create_call"}
+    assert written(settings(crm_url=files)) == written(settings(filed_channels="phone")) == {}
+    assert "AUTOMATION_FILED_CHANNELS" in unavailable(settings(crm_url=files))["phone"]
+    assert "phone" not in unavailable(settings(crm_url=files, filed_channels="phone"))
+    assert isinstance(build_channels(settings(filed_channels="phone"))["phone"], OutboxChannel)
