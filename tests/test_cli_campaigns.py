@@ -148,7 +148,7 @@ def test_a_campaign_about_what_the_crm_does_not_have_is_applied_with_a_warning(
     folder = tmp_path / "templates" / "plain"
     folder.mkdir(parents=True)
     for name in ("subject.txt", "body.html", "body.txt"):
-        (folder / name).write_text("Hello")
+        (folder / name).write_text("Hello {{ unsubscribe_url }} {{ tenant.postal_address }}")
     text = CARE.replace("birthdays", "accounts_created").replace("template: birthday", "template: plain")
     care.write_text(text, encoding="utf-8")
     told = run("apply", care).stderr
