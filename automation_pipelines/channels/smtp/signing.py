@@ -1,7 +1,7 @@
 """DKIM (RFC 6376): each message signed once, as it is, before it leaves.
 
 The library picks and writes what is signed; the signature itself is OpenSSL's, for the library's RSA is
-in Python: 85 messages a second with a key of 2048 bits, against 1,700. Imported only where a key is set.
+in Python: 85 messages a second with a key of 2048 bits, against 2,000. Imported only where a key is set.
 """
 
 import base64
