@@ -14,7 +14,7 @@ from automation_pipelines import decisions
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
-from automation_pipelines.extraction import Demand, Keys, Selection, collect, track
+from automation_pipelines.extraction import Demand, Keys, Selection, collect, track, withdraw
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import coupons, guards, plans
 from automation_pipelines.ledger.campaigns import ActiveCampaign
@@ -137,9 +137,13 @@ def known(installation: Installation, frames: Mapping[str, pl.DataFrame]) -> Fra
 
 
 def track_changes(installation: Installation, work: Work) -> int:
-    """Record how the columns changed that started campaigns watch. Only what may release does this."""
+    """Record how the columns changed that started campaigns watch; end what waits for who has said no since.
+
+    Only what may release does this.
+    """
     audiences = [AUDIENCES[campaign.spec.audience] for campaign in work.campaigns]
     crm, files, database = installation.crm, installation.sqlfiles, installation.database
+    withdraw(crm, files, database, as_of=work.clock.as_of)
     return track(crm, files, database, audiences, as_of=work.clock.as_of)
 
 

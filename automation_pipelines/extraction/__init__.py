@@ -2,7 +2,7 @@
 
 `open_crm` opens a CRM by URL, `extract` reads demands from it, `collect` also those that the ledger
 answers, `check` reads everything for a report, `watermarks` tells cheaply whether there is anything new.
-`track` records how tracked columns change.
+`track` records how tracked columns change, `withdraw` ends the waiting marketing of who has said no since.
 Nothing here writes to the CRM, selects audiences or knows campaigns.
 """
 
@@ -14,6 +14,7 @@ from automation_pipelines.extraction.demands import Demand, Keys, Selection, mer
 from automation_pipelines.extraction.extract import Report, SourceReport, check, extract, watermarks
 from automation_pipelines.extraction.readers import open_crm
 from automation_pipelines.extraction.tracking import track
+from automation_pipelines.extraction.withdrawals import withdraw
 
 __all__ = [
     "Crm",
@@ -32,4 +33,5 @@ __all__ = [
     "open_crm",
     "track",
     "watermarks",
+    "withdraw",
 ]
