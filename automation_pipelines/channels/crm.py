@@ -32,6 +32,7 @@ _BUSY_SECONDS = 20.0  # how long to wait for others' locks
 # SQLite's primary result codes and PostgreSQL's SQLSTATE classes of what passes by itself.
 _SQLITE_PASSING = frozenset({5, 6, 9, 10, 13, 14, 15})  # busy, locked, interrupt, I/O, full, cannot open
 _POSTGRESQL_PASSING = ("08", "25", "40", "53", "55", "57", "58")
+_SQLITE_LOCKED, _POSTGRESQL_LOCKED = frozenset({5, 6, 9}), ("40", "55")
 _READ_ONLY = "25006"  # of a standby it passes when that takes over
 
 
@@ -67,7 +68,7 @@ class CrmChannel:
             with self._transaction() as connection:
                 return [self._run(connection, handoff) for handoff in handoffs]
         except OSError as error:
-            return [Retry(str(error))] * len(handoffs)
+            return [Retry(str(error), provider=True)] * len(handoffs)
         except Exception as error:  # noqa: BLE001 - which of them it was shows when each runs alone
             if isinstance(error, sa.exc.DBAPIError) and _passes(error):
                 return [self._failure(error)] * len(handoffs)
@@ -159,7 +160,7 @@ class CrmChannel:
 
     def _failure(self, error: sa.exc.DBAPIError) -> Outcome:
         text = self._redacted(f"the CRM says: {error.orig}")
-        return Retry(text) if _passes(error) else Reject(text)
+        return Retry(text, provider=not _locked(error)) if _passes(error) else Reject(text)
 
     def _redacted(self, text: str) -> str:
         return text.replace(str(self._url.password), "***") if self._url.password else text
@@ -182,6 +183,13 @@ def _passes(error: sa.exc.DBAPIError) -> bool:
         return code & 0xFF in _SQLITE_PASSING
     state = getattr(error.orig, "sqlstate", None)
     return state is None or state.startswith(_POSTGRESQL_PASSING)
+
+
+def _locked(error: sa.exc.DBAPIError) -> bool:
+    """Whether somebody else was at the same rows: the next ones may be free."""
+    if isinstance(code := getattr(error.orig, "sqlite_errorcode", None), int):
+        return code & 0xFF in _SQLITE_LOCKED
+    return (getattr(error.orig, "sqlstate", None) or "").startswith(_POSTGRESQL_LOCKED)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own

@@ -28,7 +28,7 @@ class MaildirChannel:
         try:
             read = self._prepare()
         except OSError as error:
-            return [Retry(f"the maildir cannot be used: {error.strerror}")] * len(handoffs)
+            return [Retry(f"the maildir cannot be used: {error.strerror}", provider=True)] * len(handoffs)
         with ThreadPoolExecutor(WRITERS) as pool:
             answers: list[Outcome | None] = list(pool.map(lambda one: self._write(one, read), handoffs))
         to_disk(self._directory / "new")
@@ -55,5 +55,5 @@ class MaildirChannel:
             # A file's lines end as its system's do.
             publish(handoff.content.replace(b"\r\n", b"\n"), target, self._directory / "tmp")
         except OSError as error:
-            return Retry(f"the message cannot be written: {error.strerror}")
+            return Retry(f"the message cannot be written: {error.strerror}", provider=True)
         return Sent(name)

@@ -50,7 +50,8 @@ class OutboxChannel:
         try:
             (self._directory / DONE).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            return [Retry(f"the outbox of {self.name} cannot be used: {error.strerror}")] * len(handoffs)
+            unusable = f"the outbox of {self.name} cannot be used: {error.strerror}"
+            return [Retry(unusable, provider=True)] * len(handoffs)
         with ThreadPoolExecutor(WRITERS) as pool:
             answers: list[Outcome | None] = list(pool.map(self._write, handoffs))
         to_disk(self._directory)
@@ -72,7 +73,7 @@ class OutboxChannel:
         try:
             publish(content, target, self._directory)
         except OSError as error:
-            return Retry(f"the hand-off cannot be written: {error.strerror}")
+            return Retry(f"the hand-off cannot be written: {error.strerror}", provider=True)
         return Sent(handoff.identity)
 
 
