@@ -6,6 +6,7 @@ internal messages have no such thing. Whose a link is, is `tokens`'; the service
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -98,9 +99,8 @@ class Site:
 
     def _mailto(self, tenant: Mapping[str, Any], token: str | None) -> str:
         """RFC 6068: to our own mailbox, or to the people who read what is answered."""
-        to = self.mailbox or tenant.get("reply_to") or tenant["sender_email"]
-        subject = quote(f"{UNSUBSCRIBE} {token}" if token else UNSUBSCRIBE)
-        return f"mailto:{quote(usable_address(to), safe='@')}?subject={subject}"
+        to = _quoted(self.mailbox or tenant.get("reply_to") or tenant["sender_email"])
+        return f"mailto:{to}?subject={UNSUBSCRIBE}" + (f"%20{token}" if token else "")
 
     def objection(self, tenant: Mapping[str, Any]) -> str | None:
         """What marketing by e-mail must have and does not, and what to do about it; `None`: nothing."""
@@ -114,6 +114,11 @@ class Site:
     def lacking(self) -> str | None:
         """What must be set before any marketing may leave by e-mail; `None`: nothing."""
         return _NO_PAGES if self.strict and self.keys is None else None
+
+
+@lru_cache(maxsize=1024)
+def _quoted(address: str) -> str:
+    return quote(usable_address(address), safe="@")
 
 
 def list_headers(links: Links, spec: Campaign, tenant: Mapping[str, Any], installation: str) -> str:
