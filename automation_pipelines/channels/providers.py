@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import get_args
-
-from pydantic import BaseModel
 
 from automation_pipelines.channels.channel import Channel
 from automation_pipelines.channels.outbox import Kind
 from automation_pipelines.model import Call, Command, Note
-from automation_pipelines.settings import Settings
+from automation_pipelines.settings import Settings, provider_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +111,6 @@ def _is_there(package: str) -> bool:
 
 def _variables(setting: str) -> list[str]:
     """The environment variables that must be set."""
-    kinds = get_args(Settings.model_fields[setting].annotation)
-    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return [
-        f"AUTOMATION_{setting}__{name}".upper()
-        for model in models
-        for name, described in model.model_fields.items()
-        if described.is_required()
-    ]
+    model = provider_of(setting)
+    fields = model.model_fields.items() if model else ()
+    return [f"AUTOMATION_{setting}__{name}".upper() for name, field in fields if field.is_required()]

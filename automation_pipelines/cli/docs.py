@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
+from pydantic.fields import FieldInfo
 
 from automation_pipelines.catalogue.actions import Parameter, actions
 from automation_pipelines.catalogue.audiences import AUDIENCES
@@ -13,7 +14,7 @@ from automation_pipelines.catalogue.integrations import FIELDS, INTEGRATIONS
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.cli.front import variable
 from automation_pipelines.dictionary import render
-from automation_pipelines.settings import Settings
+from automation_pipelines.settings import Settings, provider_of
 from automation_pipelines.sqlfiles import SqlFiles
 
 
@@ -127,6 +128,14 @@ def _settings() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         if name == "tenant_defaults":
             continue  # variables of their own, told with the settings of tenants
-        default = "" if field.default is None else f"`{field.default}`"
-        meaning = (field.description or "").replace("<", "&lt;")
-        yield f"| `{variable(name)}` | {default} | {meaning} |"
+        if model := provider_of(name):
+            for part, own in model.model_fields.items():
+                yield _row(f"{variable(name)}__{part.upper()}", own)
+        else:
+            yield _row(variable(name), field)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "" if field.is_required() else field.get_default(call_default_factory=True)
+    meaning = (field.description or "").replace("<", "&lt;")
+    return f"| `{name}` | {'' if default in (None, '') else f'`{default}`'} | {meaning} |"

@@ -4,6 +4,6 @@ Nothing else in the project reads the environment. URLs, keys and tokens are `Se
 settings, logs and errors cannot leak them.
 """
 
-from automation_pipelines.settings.environment import SecretUrl, Settings, TenantDefaults
+from automation_pipelines.settings.environment import SecretUrl, Settings, TenantDefaults, provider_of
 
-__all__ = ["SecretUrl", "Settings", "TenantDefaults"]
+__all__ = ["SecretUrl", "Settings", "TenantDefaults", "provider_of"]

@@ -4,11 +4,11 @@ import re
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -333,3 +333,12 @@ class Settings(BaseSettings):
     def feedback(self) -> Path:
         """Where files of feedback are put for us to read."""
         return self.home / "feedback"
+
+
+def provider_of(setting: str) -> type[BaseModel] | None:
+    """The model that a provider's setting holds; `None`: it is no provider's."""
+    annotation = Settings.model_fields[setting].annotation
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, BaseSettings):
+            return kind
+    return None
