@@ -404,7 +404,7 @@ def test_the_commands_restate_publish_show_and_ingest(front: Front, tmp_path: Pa
     (inbox / "a.jsonl").write_text(json.dumps(line) + "\nbad\n", encoding="utf-8")
     assert "1 file: 1 event, 0 known already, 1 line rejected" in run(feedback, "ingest")
     assert "restated 2 days" in run(stats, "restate")
-    assert "restated 1 days" in run(stats, "restate", "--from", "2026-05-01", "--to", "2026-05-01")
+    assert "restated 1 day" in run(stats, "restate", "--from", "2026-05-01", "--to", "2026-05-01")
     assert "campaign_daily 2" in run(stats, "publish")
     rows = [json.loads(row) for row in run(stats, "show", "campaign_daily", "--json").splitlines()]
     assert [(row["tenant_id"], row["planned"], row["opened"]) for row in rows] == [(1, 1, 1), (2, 1, 0)]
