@@ -12,6 +12,7 @@ from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.errors import AutomationError
+from automation_pipelines.extraction import is_absent
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.planning import Clock, Planned, Tenancy, asked_demands, keep_members
@@ -75,5 +76,4 @@ def missing_source(installation: Installation, audience: str) -> str | None:
 def _absent(installation: Installation, name: str) -> bool:
     if name not in CRM_SOURCES:
         return False
-    file = installation.sqlfiles.find("sources", name)
-    return file.empty or (CRM_SOURCES[name].optional and file.shipped and not installation.crm.has(name))
+    return is_absent(installation.crm, CRM_SOURCES[name], installation.sqlfiles.find("sources", name))

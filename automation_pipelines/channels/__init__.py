@@ -4,7 +4,8 @@ A channel knows addresses, servers and wire formats. It knows no campaign, no le
 it decides nothing: it reports what became of each hand-off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from automation_pipelines.channels.channel import Channel
 from automation_pipelines.channels.crm import CrmChannel
@@ -17,7 +18,15 @@ from automation_pipelines.model import Email, WriteBack
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 
-__all__ = ["Channel", "build_channels", "build_test_channels", "unavailable", "url_refusal", "written"]
+__all__ = [
+    "Channel",
+    "build_channels",
+    "build_test_channels",
+    "closing",
+    "unavailable",
+    "url_refusal",
+    "written",
+]
 
 _OWN: Mapping[str, Kind] = {"email": Email, "crm": WriteBack}
 
@@ -40,6 +49,16 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
         crm = CrmChannel(settings.crm, SqlFiles(settings.sql_dir))
         channels[crm.name] = crm
     return channels
+
+
+@contextmanager
+def closing(channels: Mapping[str, Channel]) -> Iterator[None]:
+    """Give back the connections of all of them at the end, whatever happens."""
+    try:
+        yield
+    finally:
+        for channel in channels.values():
+            channel.close()
 
 
 def unavailable(settings: Settings) -> dict[str, str]:

@@ -11,7 +11,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from automation_pipelines import metrics
-from automation_pipelines.channels import Channel, build_channels, build_test_channels
+from automation_pipelines.channels import Channel, build_channels, build_test_channels, closing
 from automation_pipelines.cli.front import ROWS, Front, worker
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery import deliver as deliver_due
@@ -83,13 +83,15 @@ class _Worker:
         total = dict.fromkeys(asdict(Delivered()), 0)
         with Progress(*columns, transient=True) as progress:
             task = progress.add_task("jobs", total=waiting)
-            while not self.stop.is_set() and (left := self._due()):
+            left = waiting
+            while left and not self.stop.is_set():
                 for name, count in asdict(self.deliver(self.front.settings.claim_batch)).items():
                     total[name] += count
                 after = self._due()
                 progress.update(task, completed=max(waiting - after, 0), total=max(waiting, after))
                 if after >= left:  # paused, limited or left alone: it will not get any emptier
                     break
+                left = after
         self.announce(Delivered(**total), since)
 
 
@@ -135,12 +137,8 @@ def deliver(
 def _working(front: Front, *, testing: bool) -> Iterator[_Worker]:
     channels = build_test_channels(front.settings) if testing else build_channels(front.settings)
     made = _Worker(front, channels, testing)
-    with _ended_by_signals(made.stop.set):
-        try:
-            yield made
-        finally:
-            for channel in channels.values():
-                channel.close()
+    with _ended_by_signals(made.stop.set), closing(channels):
+        yield made
 
 
 @contextmanager
@@ -178,6 +176,6 @@ def _measured(front: Front, host: str, port: int | None) -> Iterator[None]:
 
 
 def _tell(done: Delivered, nothing: str = "") -> None:
-    told = ", ".join(f"{name} {count}" for name, count in asdict(done).items() if count) or nothing
+    told = str(done) or nothing
     if told:
         click.echo(told)

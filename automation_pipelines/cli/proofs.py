@@ -1,7 +1,6 @@
 """The end of every test on the command line: delivered at once, and said where to look."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -20,10 +19,9 @@ def deliver_and_tell(front: Front, done: TickResult, proofs_to: Sequence[str]) -
     delivered = deliver_test(
         front.installation, done, clock=lambda: datetime.now(UTC), owner=worker(), proofs_to=proofs_to
     )
-    counts = ", ".join(f"{name} {count}" for name, count in asdict(delivered).items() if count)
     whom = f", e-mails to {', '.join(proofs_to)}" if proofs_to else ""
     where = f"{front.settings.home / 'test-outbox'}{whom}"
-    click.echo(f"test: {counts or 'nothing to deliver'}; nothing left, see {where}", err=True)
+    click.echo(f"test: {str(delivered) or 'nothing to deliver'}; nothing left, see {where}", err=True)
     failed = JobFilter(tick_id=done.tick_id, tests=True, states=DEAD_LETTERS)
     for job in operations.find(front.database, failed, _TOLD).iter_rows(named=True):
         click.secho(f"{job['campaign']} / {job['step']}, {job['subject_text']}: {job['error']}", fg="red")

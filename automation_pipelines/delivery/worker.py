@@ -7,7 +7,7 @@ marked as handed off may have been sent.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from automation_pipelines.channels import Channel
@@ -62,6 +62,10 @@ class Delivered:
     """Of those completed: sent more than an hour after they were due."""
     found: int = 0
     """Unknown until their provider was asked, which has them."""
+
+    def __str__(self) -> str:
+        """The counts that are not zero, in words; empty where there are none."""
+        return ", ".join(f"{name} {count}" for name, count in asdict(self).items() if count)
 
 
 def deliver(

@@ -11,7 +11,14 @@ from automation_pipelines.extraction.collection import collect
 from automation_pipelines.extraction.contracts import Severity, Violation
 from automation_pipelines.extraction.crm import Crm
 from automation_pipelines.extraction.demands import Demand, Keys, Selection, merged
-from automation_pipelines.extraction.extract import Report, SourceReport, check, extract, watermarks
+from automation_pipelines.extraction.extract import (
+    Report,
+    SourceReport,
+    check,
+    extract,
+    is_absent,
+    watermarks,
+)
 from automation_pipelines.extraction.readers import open_crm
 from automation_pipelines.extraction.tracking import track
 from automation_pipelines.extraction.withdrawals import withdraw
@@ -29,6 +36,7 @@ __all__ = [
     "check",
     "collect",
     "extract",
+    "is_absent",
     "merged",
     "open_crm",
     "track",

@@ -118,7 +118,7 @@ def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> _Origins:
     found: list[Violation] = []
     for name in sorted(names, key=list(CRM_SOURCES).index):
         source, file = CRM_SOURCES[name], sqlfiles.find("sources", name)
-        if _absent(crm, source, file):
+        if is_absent(crm, source, file):
             absent.add(name)
             continue
         try:
@@ -135,7 +135,8 @@ def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> _Origins:
     return _Origins(origins, frozenset(absent), found)
 
 
-def _absent(crm: Crm, source: Source, file: SqlFile) -> bool:
+def is_absent(crm: Crm, source: Source, file: SqlFile) -> bool:
+    """Whether the CRM has no such thing. It must be open."""
     # Only a table that certainly does not exist is none: an opt-out must not be lost to a failing connection.
     return file.empty or (source.optional and file.shipped and not crm.has(source.name))
 

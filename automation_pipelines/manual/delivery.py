@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from automation_pipelines.channels import build_test_channels
+from automation_pipelines.channels import build_test_channels, closing
 from automation_pipelines.delivery import Delivered, deliver
 from automation_pipelines.installation import Installation
 from automation_pipelines.tick import TickResult
@@ -19,7 +19,7 @@ def deliver_test(
 ) -> Delivered:
     """Deliver the jobs of one test, and no others: into files, or its e-mails as proofs."""
     channels = build_test_channels(installation.settings, proofs_to)
-    try:
+    with closing(channels):
         return deliver(
             installation.database,
             channels,
@@ -30,6 +30,3 @@ def deliver_test(
             mode="test",
             tick_id=done.tick_id,
         )
-    finally:
-        for channel in channels.values():
-            channel.close()

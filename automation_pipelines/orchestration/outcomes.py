@@ -12,6 +12,7 @@ import polars as pl
 
 from automation_pipelines import decisions, feedback, history, stats
 from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.channels import closing
 from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
 from automation_pipelines.files import FileStore
@@ -47,7 +48,7 @@ def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         """Hand over everything that is due."""
         installation, channels = automation.installation, automation.channels()
         installation.database.require_current()
-        try:
+        with closing(channels):
             done = deliver(
                 installation.database,
                 channels,
@@ -56,9 +57,6 @@ def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
                 clock=automation.clock,
                 owner=f"dagster:{context.run.run_id}",
             )
-        finally:
-            for channel in channels.values():
-                channel.close()
         now = automation.clock()
         numbers: Metadata = {name: dg.MetadataValue.int(count) for name, count in asdict(done).items()}
         behind = records.lag(installation, now) / timedelta(minutes=1)
