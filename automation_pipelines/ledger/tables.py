@@ -151,6 +151,13 @@ sa.Index(
     sqlite_where=jobs.c.state == "unknown",
     postgresql_where=jobs.c.state == "unknown",
 )
+# The dead-letter queue, however long the record is.
+sa.Index(
+    "ix_jobs_dead",
+    jobs.c.finished_at,
+    sqlite_where=jobs.c.state == "dead",
+    postgresql_where=jobs.c.state == "dead",
+)
 sa.Index("ix_jobs_due", jobs.c.due_at)
 # Who already has which variant is asked where an experiment's weights changed.
 sa.Index(

@@ -69,3 +69,5 @@ def _index_jobs() -> None:
     op.create_index(
         "ix_jobs_expiry", "jobs", ["expires_at"], sqlite_where=expiring, postgresql_where=expiring
     )
+    dead = sa.text("state = 'dead'")
+    op.create_index("ix_jobs_dead", "jobs", ["finished_at"], sqlite_where=dead, postgresql_where=dead)
