@@ -99,6 +99,8 @@ jobs = sa.Table(
     sa.Column("handed_off_at", UtcDateTime, nullable=True),  # set just before the provider is asked
     sa.Column("finished_at", UtcDateTime, nullable=True),
     sa.Column("provider_id", sa.String(255), nullable=True),
+    # A key, like the subject's: who never answers is known long after addresses are gone.
+    sa.Column("customer_id", sa.BigInteger, nullable=True),
     sa.UniqueConstraint(
         "occurrence", "tenant_id", "campaign_id", "step_id", "subject_id", "recipient_id", name="uq_jobs_key"
     ),
@@ -183,9 +185,10 @@ job_payloads = sa.Table(
     sa.Column("subject_text", sa.Text, nullable=False),  # the CRM's own key, as people know it
     sa.Column("address", sa.Text, nullable=True),  # null for an action
     sa.Column("address_hash", sa.String(64), nullable=True),
-    sa.Column("customer_id", sa.BigInteger, nullable=True),
     sa.Column("variables", sa.Text, nullable=False),  # JSON object of what the template may use
     sa.Column("error", sa.Text, nullable=True),  # the last one
+    sa.Column("fallbacks", sa.Text, nullable=True),  # JSON list of where it goes if it is rejected
+    sa.Column("rejections", sa.Text, nullable=True),  # where it was, and why: a line for each channel
 )
 
 # Slug → integer, append-only and never reused: an id is an identity, even after deletion.
@@ -474,6 +477,15 @@ buckets = sa.Table(
     sa.Column("scope", sa.String(320), primary_key=True),  # channel:email, tenant:1:email, warm-up:…
     sa.Column("tokens", sa.Float, nullable=False),
     sa.Column("refilled_at", UtcDateTime, nullable=False),
+)
+
+# How far housekeeping has come: what finished by `through` was looked at.
+chores = sa.Table(
+    "chores",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("through", UtcDateTime, nullable=False),
+    sa.Column("done_at", UtcDateTime, nullable=False),
 )
 
 # The salt of address hashes, drawn once; without it the hashes could be reversed by enumeration.

@@ -58,7 +58,25 @@ def upgrade() -> None:
         sa.Column("refilled_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("scope", name=op.f("pk_buckets")),
     )
+    op.create_table(
+        "chores",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("through", UtcDateTime(), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_chores")),
+    )
+    _move_customers()
+    op.add_column("job_payloads", sa.Column("fallbacks", sa.Text(), nullable=True))
+    op.add_column("job_payloads", sa.Column("rejections", sa.Text(), nullable=True))
     _index_jobs()
+
+
+def _move_customers() -> None:
+    op.add_column("jobs", sa.Column("customer_id", sa.BigInteger(), nullable=True))
+    op.execute(
+        "UPDATE jobs SET customer_id = (SELECT p.customer_id FROM job_payloads AS p WHERE p.job_id = jobs.id)"
+    )
+    op.drop_column("job_payloads", "customer_id")
 
 
 def _index_jobs() -> None:
