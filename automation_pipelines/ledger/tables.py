@@ -272,7 +272,7 @@ suppressions = sa.Table(
     metadata,
     sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
     sa.Column("tenant_id", sa.BigInteger, nullable=False),
-    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),  # '*': the hash is a customer's
     sa.Column("address_hash", sa.String(64), nullable=False),
     sa.Column("topic", sa.String(80), nullable=False),  # '' = every topic
     sa.Column("reason", sa.String(20), nullable=False),
@@ -280,7 +280,8 @@ suppressions = sa.Table(
     sa.Column("expires_at", UtcDateTime, nullable=True),
     sa.UniqueConstraint("tenant_id", "channel", "address_hash", "topic", "reason"),
     sa.CheckConstraint(
-        _one_of("reason", ("bounced", "complained", "unsubscribed", "manual", "imported")), name="reason"
+        _one_of("reason", ("bounced", "complained", "unsubscribed", "manual", "imported", "forgotten")),
+        name="reason",
     ),
 )
 
@@ -295,6 +296,14 @@ events = sa.Table(
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("job_id", sa.BigInteger, nullable=True),  # null: no job of ours is known for it
     sa.Column("detail", sa.Text, nullable=True),  # JSON, no personal data
+    sa.Column("provider", sa.String(40), nullable=True),  # who told it: sendgrid, mailbox, site, file, …
+    sa.Column("kind", sa.String(20), nullable=True),  # of a bounce: hard, soft, block; of others: how
+    sa.Column("machine", sa.Boolean, nullable=True),  # opened or clicked by a scanner or prefetcher
+    sa.Column("link", sa.Text, nullable=True),  # what was clicked, as the template has it
+    # Whom it is about, also where no job of ours is known for it.
+    sa.Column("tenant_id", sa.BigInteger, nullable=True),
+    sa.Column("channel", sa.String(20), nullable=True),
+    sa.Column("address_hash", sa.String(64), nullable=True),
     sa.CheckConstraint(_one_of("type", EventType), name="type"),
 )
 sa.Index("ix_events_job", events.c.job_id)
