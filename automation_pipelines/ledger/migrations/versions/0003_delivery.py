@@ -8,6 +8,8 @@ from automation_pipelines.ledger.tables import UtcDateTime
 revision = "0003"
 down_revision = "0002"
 
+_SUPPRESSED = "reason IN ('bounced', 'complained', 'unsubscribed', 'manual', 'imported', 'forgotten')"
+
 
 def upgrade() -> None:
     """Bring the tables to this version."""
@@ -68,6 +70,9 @@ def upgrade() -> None:
     _move_customers()
     op.add_column("job_payloads", sa.Column("fallbacks", sa.Text(), nullable=True))
     op.add_column("job_payloads", sa.Column("rejections", sa.Text(), nullable=True))
+    with op.batch_alter_table("suppressions") as batch:
+        batch.drop_constraint(op.f("ck_suppressions_reason"), type_="check")
+        batch.create_check_constraint(op.f("ck_suppressions_reason"), _SUPPRESSED)
     _index_jobs()
 
 
