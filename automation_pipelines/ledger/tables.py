@@ -504,5 +504,21 @@ installation = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("salt", sa.String(64), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    # A ledger restored from a backup is held: nothing leaves until it is reconciled with providers' logs.
+    sa.Column("held_at", UtcDateTime, nullable=True),
+    sa.Column("held_because", sa.Text, nullable=True),
+    sa.Column("lost_since", UtcDateTime, nullable=True),  # what happened from then on it may not know
     sa.CheckConstraint("id = 1", name="single"),
+    sa.CheckConstraint(
+        "(held_at IS NULL) = (held_because IS NULL) AND (held_at IS NULL) = (lost_since IS NULL)", name="held"
+    ),
+)
+
+# Hand-offs that a provider's log proves and whose key the ledger has lost: the tick that plans it again
+# settles it at once.
+sightings = sa.Table(
+    "sightings",
+    metadata,
+    sa.Column("identity", sa.String(80), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=True),  # null: the log has no times
 )

@@ -9,6 +9,7 @@ revision = "0003"
 down_revision = "0002"
 
 _SUPPRESSED = "reason IN ('bounced', 'complained', 'unsubscribed', 'manual', 'imported', 'forgotten')"
+_HELD = "(held_at IS NULL) = (held_because IS NULL) AND (held_at IS NULL) = (lost_since IS NULL)"
 
 
 def upgrade() -> None:
@@ -67,6 +68,17 @@ def upgrade() -> None:
         sa.Column("done_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_chores")),
     )
+    op.create_table(
+        "sightings",
+        sa.Column("identity", sa.String(length=80), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("identity", name=op.f("pk_sightings")),
+    )
+    with op.batch_alter_table("installation") as batch:
+        batch.add_column(sa.Column("held_at", UtcDateTime(), nullable=True))
+        batch.add_column(sa.Column("held_because", sa.Text(), nullable=True))
+        batch.add_column(sa.Column("lost_since", UtcDateTime(), nullable=True))
+        batch.create_check_constraint(op.f("ck_installation_held"), _HELD)
     _move_customers()
     op.add_column("job_payloads", sa.Column("fallbacks", sa.Text(), nullable=True))
     op.add_column("job_payloads", sa.Column("rejections", sa.Text(), nullable=True))
