@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Predicate, Range
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import changes, events, identities, interventions, job_payloads, jobs
+from automation_pipelines.ledger.tables import changes, events, identities, interventions, jobs
 from automation_pipelines.model import EventType, State
 
 Part = tuple[Sequence[Predicate], tuple[Range, ...]]
@@ -61,7 +61,7 @@ def _messages(*own: sa.ColumnElement[Any]) -> sa.Select[Any]:
         sa.select(
             key.label("id"),
             jobs.c.tenant_id,
-            job_payloads.c.customer_id,
+            jobs.c.customer_id,
             jobs.c.subject_id,
             identities.c.campaign,
             identities.c.step,
@@ -73,7 +73,6 @@ def _messages(*own: sa.ColumnElement[Any]) -> sa.Select[Any]:
         )
         .select_from(jobs)
         .join(identities, identities.c.id == jobs.c.step_id)
-        .outerjoin(job_payloads, job_payloads.c.job_id == jobs.c.id)
         .where(identities.c.mode == "live")
     )
 

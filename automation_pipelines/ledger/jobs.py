@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_never
 import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.fallbacks import FellBack, move_on
 from automation_pipelines.ledger.lanes import PENDING, lanes, released
 from automation_pipelines.ledger.suppressions import suppress
 from automation_pipelines.ledger.tables import UtcDateTime, identities, job_payloads, jobs
@@ -52,6 +53,8 @@ class Job:
     customer_id: int | None
     variables: str
     """A JSON object."""
+    fallbacks: str | None = None
+    """The ways it may still take, as `fallbacks.ways_of` reads them."""
     probe: bool = False
     """It is sent to see whether its provider is back."""
 
@@ -111,7 +114,7 @@ class Cancelled:
     """Its campaign ended while it was claimed."""
 
 
-Answer = Completed | Delayed | Postponed | Dead | Skipped | Moved | Released | Cancelled
+Answer = Completed | Delayed | Postponed | Dead | FellBack | Skipped | Moved | Released | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,8 @@ def details(db: Database, ids: Collection[int]) -> sa.Select[Any]:
             sa.func.coalesce(payload.subject_text, "").label("subject_text"),
             payload.address,
             payload.address_hash,
-            payload.customer_id,
             sa.func.coalesce(payload.variables, "{}").label("variables"),
+            payload.fallbacks,
         )
         .join_from(jobs, campaign, campaign.c.id == jobs.c.campaign_id)
         .join(step, step.c.id == jobs.c.step_id)
@@ -174,14 +177,18 @@ def start_handoff(db: Database, ids: Collection[int], owner: str, now: datetime)
     """
     statement = sa.update(jobs).where(_held(db, ids, owner, now))
     statement = statement.values(handed_off_at=now, attempts=jobs.c.attempts + 1)
-    with db.begin() as connection:
+    with db.begin(durable=True) as connection:
         return set(connection.scalars(statement.returning(jobs.c.id)))
 
 
 def renew(db: Database, ids: Collection[int], owner: str, now: datetime, lease: timedelta) -> set[int]:
-    """Extend the leases that `owner` still has, and return their jobs."""
-    statement = sa.update(jobs).where(_held(db, ids, owner, now))
-    statement = statement.values(lease_until=db.lease_clock(now, lease))
+    """Extend the leases that `owner` still has, and return their jobs.
+
+    Those being handed off or settled this very moment are left alone: to wait for them while they wait for
+    others of this batch would end in a deadlock.
+    """
+    free = sa.select(jobs.c.id).where(_held(db, ids, owner, now)).with_for_update(skip_locked=True)
+    statement = sa.update(jobs).where(jobs.c.id.in_(free)).values(lease_until=db.lease_clock(now, lease))
     with db.begin() as connection:
         return set(connection.scalars(statement.returning(jobs.c.id)))
 
@@ -214,7 +221,7 @@ def _row(settlement: Settlement, now: datetime) -> tuple[object, ...]:  # noqa: 
             return (job, State.SKIPPED, reason, None, now, None, 0, None)
         case Moved(available_at):
             return (job, State.PENDING, None, available_at, None, None, 0, None)
-        case Released():
+        case Released() | FellBack():
             return (job, State.PENDING, None, None, None, None, 0, None)
         case Cancelled():
             return (job, State.CANCELLED, None, None, now, None, 0, None)
@@ -225,7 +232,8 @@ def _row(settlement: Settlement, now: datetime) -> tuple[object, ...]:  # noqa: 
 def settle(db: Database, owner: str, settlements: Sequence[Settlement], now: datetime) -> set[int]:
     """Record what became of jobs, and return those that were still `owner`'s.
 
-    One statement, a second one where there are errors, and two more where addresses are suppressed.
+    One statement, a second one where there are errors, two more where addresses are suppressed, and two
+    where jobs fall back on another channel.
     """
     rows = [_row(settlement, now) for settlement in settlements]
     told = db.listed("told", _SETTLED, rows).c
@@ -254,6 +262,8 @@ def settle(db: Database, owner: str, settlements: Sequence[Settlement], now: dat
                 sa.update(job_payloads).where(job_payloads.c.job_id == said.id).values(error=said.error)
             )
         suppress(db, connection, _refusing(settlements, done), owner, now)
+        # Only now: it is the old address that is suppressed.
+        move_on(db, connection, _fallen_back(settlements, done))
     return done
 
 
@@ -261,22 +271,38 @@ def _refusing(settlements: Sequence[Settlement], done: Collection[int]) -> dict[
     return {
         one.job_id: one.answer.suppress
         for one in settlements
-        if isinstance(one.answer, Dead) and one.answer.suppress and one.job_id in done
+        if isinstance(one.answer, Dead | FellBack) and one.answer.suppress and one.job_id in done
     }
 
 
+def _fallen_back(settlements: Sequence[Settlement], done: Collection[int]) -> list[tuple[int, FellBack]]:
+    return [
+        (one.job_id, one.answer)
+        for one in settlements
+        if isinstance(one.answer, FellBack) and one.job_id in done
+    ]
+
+
 def rescue(
-    db: Database, now: datetime, repeatable: Collection[str], limit: int, traceable: Collection[str] = ()
+    db: Database,
+    now: datetime,
+    repeatable: Collection[str],
+    limit: int,
+    traceable: Collection[str] = (),
+    owner: str | None = None,
 ) -> Rescued:
-    """Take up to `limit` jobs from workers whose lease has ended.
+    """Take up to `limit` jobs from workers whose lease has ended, and what `owner` let lie untouched.
 
     A job not yet handed off goes back. One handed off may have been sent: it is repeated where the
     channel makes that harmless (`repeatable`) or the purpose demands it, else it becomes unknown; so it
     does where its provider can be asked first (`traceable`), whatever its purpose.
     """
+    over = jobs.c.lease_until <= db.lease_clock(now)
+    if owner is not None:  # it asks between two batches: what it has still is of one that failed
+        over = sa.or_(over, sa.and_(jobs.c.lease_owner == owner, jobs.c.handed_off_at.is_(None)))
     ended = (
         sa.select(jobs.c.id)
-        .where(jobs.c.state == _PROCESSING, jobs.c.lease_until <= db.lease_clock(now))
+        .where(jobs.c.state == _PROCESSING, over)
         .order_by(jobs.c.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite has one writer

@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from automation_pipelines.catalogue.tenant_settings import CHANNELS
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.happened import by_machine
 from automation_pipelines.ledger.tables import (
@@ -69,6 +70,8 @@ def _utc_day(db: Database) -> sa.ColumnElement[int]:
 def contacts(db: Database, people: pl.DataFrame, since: datetime) -> pl.DataFrame:
     """Marketing messages due since then to these people (`tenant_id, address_hash, customer_id`).
 
+    Once its payload is gone, a message is known by its customer alone.
+
     (tenant_id, campaign_id, channel, address_hash, customer_id, due_at); perhaps of others, too.
     """
     j, p = jobs.c, job_payloads.c
@@ -80,13 +83,13 @@ def contacts(db: Database, people: pl.DataFrame, since: datetime) -> pl.DataFram
             j.channel,
             p.address_hash,
             # The customer of a message to staff is not whom it reached.
-            sa.case((j.recipient_id == 0, p.customer_id)).label("customer_id"),
+            sa.case((j.recipient_id == 0, j.customer_id)).label("customer_id"),
             j.due_at,
         )
-        .join(job_payloads, p.job_id == j.id)
+        .outerjoin(job_payloads, p.job_id == j.id)
         .join(identities, sa.and_(identities.c.id == j.campaign_id, identities.c.mode == "live"))
         .where(j.due_at >= since, j.tenant_id.in_(tenants), j.purpose == str(Purpose.MARKETING), _HAPPENED)
-        .where(p.address_hash.is_not(None))
+        .where(sa.or_(p.address_hash.is_not(None), sa.and_(p.job_id.is_(None), _was_message())))
     )
     if len(people) <= _FEW:
         columns: dict[str, sa.types.TypeEngine[Any]] = {
@@ -97,9 +100,14 @@ def contacts(db: Database, people: pl.DataFrame, since: datetime) -> pl.DataFram
         asked = db.listed("asked", columns, rows)
         customers = sa.select(asked.c.customer_id).where(asked.c.customer_id.is_not(None))
         wanted = wanted.where(
-            sa.or_(p.address_hash.in_(sa.select(asked.c.address_hash)), p.customer_id.in_(customers))
+            sa.or_(p.address_hash.in_(sa.select(asked.c.address_hash)), j.customer_id.in_(customers))
         )
     return db.read(wanted)
+
+
+def _was_message() -> sa.ColumnElement[bool]:
+    """Whether a job whose payload is gone was a message to a customer, not an action."""
+    return sa.and_(jobs.c.customer_id.is_not(None), jobs.c.channel.in_(CHANNELS))
 
 
 def newest_specs(db: Database, campaign_ids: Collection[int]) -> Sequence[tuple[int, str]]:
@@ -170,7 +178,7 @@ def unengaged(db: Database, asked: Iterable[tuple[int, datetime, int]], at: date
         "least": sa.BigInteger(),
     }
     said = db.listed("asked", columns, rows)
-    j, customer = jobs.c, job_payloads.c.customer_id
+    j, customer = jobs.c, jobs.c.customer_id
     response = (
         sa.select(events.c.id)
         .where(events.c.job_id == j.id, events.c.type.in_([str(one) for one in _RESPONSES]))
@@ -181,7 +189,6 @@ def unengaged(db: Database, asked: Iterable[tuple[int, datetime, int]], at: date
     return db.read(
         sa.select(j.tenant_id, customer)
         .join(said, said.c.tenant_id == j.tenant_id)
-        .join(job_payloads, job_payloads.c.job_id == j.id)
         .join(identities, sa.and_(identities.c.id == j.step_id, identities.c.mode == "live"))
         .where(j.finished_at >= earliest, j.finished_at >= said.c.since, j.finished_at <= at)
         .where(j.state == str(State.COMPLETED), j.channel == "email", customer.is_not(None))

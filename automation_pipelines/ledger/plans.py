@@ -36,10 +36,11 @@ PLAN_COLUMNS: dict[str, pl.DataType] = {
     "address_hash": _TEXT,
     "customer_id": _INTEGER,
     "variables": _TEXT,
+    "fallbacks": _TEXT,
 }
 """The rows of `write_plan`: one decided moment that takes its key, with its payload when planned."""
 
-_PAYLOAD = ("subject_text", "address", "address_hash", "customer_id", "variables")
+_PAYLOAD = ("subject_text", "address", "address_hash", "variables", "fallbacks")
 _COPIED = tuple(name for name in PLAN_COLUMNS if name not in {"reason", *_PAYLOAD})
 _COUNTED = {"preserve_rowcount": True}
 # Reasons given by delivery, long after planning had said `planned`.

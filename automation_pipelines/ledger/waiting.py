@@ -22,7 +22,7 @@ def waiting_marketing(db: Database) -> pl.DataFrame:
             jobs.c.id.label("job_id"),
             jobs.c.tenant_id,
             jobs.c.channel,
-            payload.customer_id,
+            jobs.c.customer_id,
             payload.address_hash,
             identities.c.campaign,
             jobs.c.campaign_version,
@@ -33,7 +33,7 @@ def waiting_marketing(db: Database) -> pl.DataFrame:
             jobs.c.state == PENDING,
             jobs.c.purpose == Purpose.MARKETING,
             identities.c.mode == "live",
-            payload.customer_id.is_not(None),
+            jobs.c.customer_id.is_not(None),
             payload.address_hash.is_not(None),
         )
     )

@@ -13,7 +13,7 @@ from benchmarks.programme import database_url, fresh_ledger, identify, ledger_ro
 
 _SAMPLE = 50_000
 _PROFILES = pl.DataFrame({"tenant_id": [1], "profile": ["{}"]})
-_PAYLOAD = ("subject_text", "address", "address_hash", "customer_id", "variables")
+_PAYLOAD = ("subject_text", "address", "address_hash", "variables", "fallbacks")
 
 
 def prepare(setting: Setting) -> None:

@@ -154,7 +154,7 @@ class TestEverybodyGetsWhatIsTheirs:
                 assert opens <= local.hour < closes, (tenant, channel, local)
 
 
-_CUSTOMER_OF_JOB = sa.text("SELECT job_id, customer_id FROM job_payloads")
+_CUSTOMER_OF_JOB = sa.text("SELECT id AS job_id, customer_id FROM jobs WHERE customer_id IS NOT NULL")
 
 
 def local_day(moment: datetime, zone: str) -> date:
