@@ -37,8 +37,8 @@ class Arm:
         """Refuse counts that cannot be."""
         if not 0 <= self.successes <= self.subjects:
             msg = (
-                f"arm {self.id}: {self.successes} of {self.subjects} subjects succeeded: a subject counts once, and "
-                "only if it was drawn into the arm"
+                f"arm {self.id}: {self.successes} of {self.subjects} subjects succeeded: "
+                "a subject counts once, and only if it was drawn into the arm"
             )
             raise ConfigurationError(msg)
 
@@ -191,7 +191,8 @@ def needed(base: float, effect: float, *, power: float = POWER) -> int:
 
     changed = base + effect if base + effect < 1 else base - effect
     size = abs(proportion_effectsize(base, changed))
-    return math.ceil(NormalIndPower().solve_power(size, power=power, alpha=ALPHA))
+    subjects: float = NormalIndPower().solve_power(size, power=power, alpha=ALPHA)
+    return math.ceil(subjects)
 
 
 def judge(
