@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.fallbacks import channels_of
 from automation_pipelines.ledger.plans import KEY
-from automation_pipelines.ledger.tables import jobs
+from automation_pipelines.ledger.tables import job_payloads, jobs
 from automation_pipelines.membership import members
 from automation_pipelines.model import SETTLED, Reason
 
@@ -102,12 +103,16 @@ def _jobs(installation: Installation, rows: pl.DataFrame) -> dict[tuple[int, ...
     database = installation.database
     keys = rows.select(KEY).unique().iter_rows()
     asked = database.listed("asked", dict.fromkeys(KEY, sa.BigInteger()), keys)
-    shown = ("id", "state", "reason", "attempts", "available_at", "finished_at", "provider_id")
-    wanted = sa.select(*(jobs.c[name] for name in (*KEY, *shown))).join_from(
-        asked, jobs, sa.and_(*(jobs.c[name] == asked.c[name] for name in KEY))
+    shown = ("id", "state", "reason", "channel", "attempts", "available_at", "finished_at", "provider_id")
+    payload = job_payloads.c
+    wanted = (
+        sa.select(*(jobs.c[name] for name in (*KEY, *shown)), payload.rejections, payload.fallbacks)
+        .join_from(asked, jobs, sa.and_(*(jobs.c[name] == asked.c[name] for name in KEY)))
+        .outerjoin(job_payloads, payload.job_id == jobs.c.id)
     )
     return {
-        tuple(job[name] for name in KEY): {name: job[name] for name in shown}
+        tuple(job[name] for name in KEY): {name: job[name] for name in (*shown, "rejections")}
+        | {"falls_back_on": channels_of(job["fallbacks"])}
         for job in database.read(wanted).iter_rows(named=True)
     }
 

@@ -171,6 +171,7 @@ def ledger_rows(setting: Setting, limit: int | None = None) -> pl.DataFrame:
             pl.col("id").cast(pl.String),
             pl.lit('","first_name":"Customer"},"segment":"family","country":"NP","lifetime_value":1250000}'),
         ),
+        fallbacks=pl.lit(None, pl.String),
     )
     return rows.select(pl.col(name).cast(kind) for name, kind in PLAN_COLUMNS.items())
 

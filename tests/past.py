@@ -56,6 +56,7 @@ def _moment(place: int) -> dict[str, Any]:
         "address_hash": f"hash-{place}",
         "customer_id": place,
         "variables": "{}",
+        "fallbacks": None,
     }
 
 

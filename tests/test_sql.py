@@ -32,6 +32,7 @@ _SHAPED = {
     },
     "due": {"spread": True},
     "decided": {"held_out": True},
+    "reached": {"several": True},
     "counted": {"ways": ["t.customer_id = e.customer_id"] * 2, "counts": [("n", "e.at > $h")]},
 }
 

@@ -1,7 +1,9 @@
 """The stages by hand: init, tick, preview, explain, deliver."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
 import polars as pl
@@ -12,6 +14,7 @@ from automation_pipelines.cli.tables import say, say_json, table_of
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
+from automation_pipelines.ledger.fallbacks import channels_of
 from automation_pipelines.preview import preview as preview_range
 from automation_pipelines.tick import run_tick
 
@@ -91,7 +94,9 @@ def preview(
     if campaign is not None:
         rows = rows.filter(pl.col("campaign") == campaign)
     if as_json:
-        say_json(rows.drop("address", "variables"))
+        # Where it goes if it is rejected: the channels, not the addresses there.
+        left = pl.col("fallbacks").map_elements(channels_of, pl.String)
+        say_json(rows.drop("address", "variables").with_columns(left))
         return
     counts = rows.group_by("campaign", "step", "reason").len("moments").sort("campaign", "step", "reason")
     say(table_of(counts, "By campaign, step and reason"))
@@ -159,7 +164,16 @@ def _print(one: Explanation) -> None:
     for line in one.earlier:
         click.echo(f"  earlier  {line}")
     if one.job is not None:
-        job = one.job
-        ended = f", finished {job['finished_at']:%Y-%m-%d %H:%M} UTC" if job["finished_at"] else ""
-        why = f" ({job['reason']})" if job["reason"] else ""
-        click.echo(f"  job {job['id']}: {job['state']}{why}, {job['attempts']} attempts{ended}")
+        _print_job(one.job)
+
+
+def _print_job(job: Mapping[str, Any]) -> None:
+    ended = f", finished {job['finished_at']:%Y-%m-%d %H:%M} UTC" if job["finished_at"] else ""
+    why = f" ({job['reason']})" if job["reason"] else ""
+    click.echo(f"  job {job['id']}: {job['state']}{why}, {job['attempts']} attempts{ended}")
+    for line in (job["rejections"] or "").splitlines():
+        click.echo(f"  rejected  {line}")
+    if job["rejections"]:
+        click.echo(f"  fell back on {job['channel']}")
+    if job["falls_back_on"] and job["finished_at"] is None:
+        click.echo(f"  falls back on {job['falls_back_on']}, if {job['channel']} rejects it")

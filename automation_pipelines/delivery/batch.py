@@ -23,6 +23,7 @@ from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.breakers import Key, Policy
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.fallbacks import FellBack, ways_of
 from automation_pipelines.ledger.jobs import Answer, Job, Settlement
 from automation_pipelines.ledger.lanes import Mode
 from automation_pipelines.ledger.lateness import LATE
@@ -164,7 +165,8 @@ class Batch:
             case Sent(provider_id):
                 return ledger.Completed(provider_id)
             case Reject(error, suppress):
-                return ledger.Dead(error, suppress)
+                ways = ways_of(job.fallbacks)
+                return FellBack(job.channel, error, ways, suppress) if ways else ledger.Dead(error, suppress)
             case Retry(error, provider=True):
                 return ledger.Postponed(self._standing.again(job, handoff, now), error)
             case Retry(error, after):
@@ -199,7 +201,8 @@ class Batch:
             self._count(self._jobs[job], answers[job], at)
 
     def _count(self, job: Job, answer: Answer, at: datetime) -> None:
-        self.counts[type(answer).__name__.lower()] += 1
+        word = "fell_back" if isinstance(answer, FellBack) else type(answer).__name__.lower()
+        self.counts[word] += 1
         if answer == ledger.Skipped("expired"):
             self.counts["expired"] += 1
         if isinstance(answer, ledger.Completed) and at > job.due_at + LATE and self._desk.mode == "live":

@@ -45,6 +45,8 @@ class Delivered:
     delayed: int = 0
     postponed: int = 0
     """Their provider is out of order: tried again later, and the attempt does not count."""
+    fell_back: int = 0
+    """Rejected, and waiting on the next channel of their step."""
     dead: int = 0
     skipped: int = 0
     moved: int = 0

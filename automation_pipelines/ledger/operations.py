@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.database import Database, dump_json
+from automation_pipelines.ledger.fallbacks import channels_of
 from automation_pipelines.ledger.tables import (
     UtcDateTime,
     audit,
@@ -84,6 +85,8 @@ class JobStory:
     finished_at: datetime | None
     provider_id: str | None
     error: str | None
+    rejections: str | None
+    falls_back_on: str | None
     variables: str | None
     run_id: str
     planned_as_of: datetime
@@ -219,7 +222,7 @@ def show(db: Database, job_id: int) -> JobStory:
     payload = job_payloads.c
     columns += [_CAMPAIGN.c.campaign, _STEP.c.step, _STEP.c.mode, ticks.c.run_id]
     columns += [ticks.c.as_of.label("planned_as_of"), payload.subject_text, payload.address]
-    columns += [payload.error, payload.variables]
+    columns += [payload.error, payload.variables, payload.rejections, payload.fallbacks]
     told = sa.select(events.c.type, events.c.at, events.c.detail).where(events.c.job_id == job_id)
     with db.reading() as connection:
         origin = _with_names().join(ticks, ticks.c.id == jobs.c.tick_id)
@@ -234,7 +237,10 @@ def show(db: Database, job_id: int) -> JobStory:
         story = tuple(
             JobEvent(*event) for event in connection.execute(told.order_by(events.c.at, events.c.id))
         )
-    return JobStory(**row, events=story)
+    left = channels_of(row["fallbacks"])
+    return JobStory(
+        **{name: row[name] for name in row if name != "fallbacks"}, falls_back_on=left, events=story
+    )
 
 
 def retry(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:

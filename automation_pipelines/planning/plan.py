@@ -256,12 +256,17 @@ class _Planner:
         )
         self.engine.keep("contacted", CONTACTED.format("moments"))
         self._keep("people")
-        self._keep("reached", as_of=self.clock.as_of, salt=self.record.salt)
+        reached = shape(self.files.find("planning", "reached").text, several=self._several_ways())
+        self.engine.keep("reached", reached, {"as_of": self.clock.as_of, "salt": self.record.salt})
         times = {"as_of": self.clock.as_of, "late_before": self.clock.late_before}
         decided = shape(self.files.find("planning", "decided").text, held_out=self._held_out())
         rows = self.engine.query(decided, times)
         self.engine.drop("moments", "contacted", "people", "reached")
         return rows
+
+    def _several_ways(self) -> bool:
+        """Whether any message could take another channel where its first one rejects it."""
+        return bool(self.engine.query("SELECT count(*) AS n FROM ways WHERE rank > 0").item())
 
     def _held_out(self) -> bool:
         """Whether anybody could be held out of anything."""

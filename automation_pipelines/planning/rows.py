@@ -63,6 +63,7 @@ DECISIONS = pl.Schema(
         "address": pl.String(),
         "address_hash": pl.String(),
         "variables": pl.String(),
+        "fallbacks": pl.String(),
         "reason": pl.String(),
         "held_by": pl.String(),
         **{column.name: FRAME_TYPES[column.type] for column in SEEN},

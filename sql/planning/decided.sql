@@ -135,6 +135,7 @@ SELECT
     coalesce(r.channel, s.channel) AS channel,
     r.address,
     r.address_hash,
+    r.fallbacks,
     s.purpose,
     s.topic,
     s.version AS campaign_version,

@@ -146,13 +146,41 @@ ranked AS (
         ) AS preference
     FROM judged AS j
 )
+{% if several %},
+
+-- Where a message goes that is rejected there: the other channels on which the person can and may be reached.
+others AS (
+    SELECT
+        n.moment_id,
+        string_agg(
+            CAST(
+                to_json(
+                    struct_pack(channel := n.channel, address := n.raw_address, address_hash := n.address_hash)
+                ) AS VARCHAR
+            ),
+            ','
+            ORDER BY n.rank
+        ) AS fallbacks
+    FROM ranked AS n
+    WHERE n.preference > 1 AND n.usable AND n.suppressed_by IS NULL
+    GROUP BY n.moment_id
+)
+{% endif %}
 
 SELECT
     r.moment_id,
     r.channel,
     CASE WHEN r.usable THEN r.raw_address END AS address,
     r.address_hash,
+    {% if several %}
+    '[' || o.fallbacks || ']' AS fallbacks,
+    {% else %}
+    CAST(NULL AS VARCHAR) AS fallbacks,
+    {% endif %}
     CASE WHEN r.usable THEN r.suppressed_by END AS suppressed_by,
     CASE WHEN r.usable THEN 'usable' WHEN r.named THEN 'unusable' ELSE 'missing' END AS reach
 FROM ranked AS r
+{% if several %}
+LEFT JOIN others AS o ON r.moment_id = o.moment_id
+{% endif %}
 WHERE r.preference = 1

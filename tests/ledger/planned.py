@@ -58,6 +58,7 @@ def moments(database: Database, count: int, **changes: Any) -> pl.DataFrame:
         "address_hash": "ab" * 32,
         "customer_id": number,
         "variables": '{"first_name":"Zoë"}',
+        "fallbacks": None,
     }
     values = defaults | changes
     return (
