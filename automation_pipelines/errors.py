@@ -57,5 +57,13 @@ class LockedError(RefusedError):
     """Another planner holds the lock of this database."""
 
 
+class LedgerError(AutomationError):
+    """The automation database is away, full or busy: what was being written is there whole or not at all."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the automation database {database} cannot be used now: {reason}")
+
+
 class MessageError(AutomationError):
     """A message cannot be made: its template is wrong, a variable is missing or an address unusable."""

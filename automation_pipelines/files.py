@@ -25,8 +25,12 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The leading dot hides it from readers, which glob for *.parquet without dots.
         beside = path.with_name(f".{path.name}.{os.getpid()}")
-        frame.write_parquet(beside)
-        beside.replace(path)
+        try:
+            frame.write_parquet(beside)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
         return path
 
     def replace(self, dataset: str, frame: pl.DataFrame, *, day: date) -> Path:
@@ -81,3 +85,11 @@ class FileStore:
 
     def _day(self, dataset: str, day: date) -> Path:
         return self.root / dataset / f"day={day.isoformat()}"
+
+
+def rewrite(path: Path, frame: pl.DataFrame) -> None:
+    """Make one file hold exactly this frame, by rename."""
+    # The leading dot hides it from readers, which glob for *.parquet without dots.
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.write_parquet(beside)
+    beside.replace(path)

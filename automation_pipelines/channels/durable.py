@@ -15,12 +15,16 @@ def publish(content: bytes, target: Path, beside: Path) -> None:
     Only the owner may read it. The name is not safe before `to_disk` of the target's directory.
     """
     unfinished = beside / f".{target.name}.{os.getpid()}.{get_ident()}"
-    unfinished.touch(mode=0o600)
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(target)
+    try:
+        unfinished.touch(mode=0o600)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def to_disk(directory: Path) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from automation_pipelines.errors import LedgerError
 from automation_pipelines.ledger import notifications
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import Handoff, Note, Outcome, Reject, Retry, Sent
@@ -57,7 +58,8 @@ class InAppChannel:
             if len(notes) == 1:
                 return [Reject(f"the automation database says: {error.orig}"[:500])]
             return [self._add([one])[0] for one in notes]
-        except sa.exc.DBAPIError as error:  # busy, full, away, not migrated
-            said = f"the automation database says: {error.orig}"[:500]
+        except (sa.exc.DBAPIError, LedgerError) as error:  # not migrated; busy, full, away
+            reason = error.reason if isinstance(error, LedgerError) else error.orig
+            said = f"the automation database says: {reason}"[:500]
             return [Retry(said, provider=True)] * len(notes)
         return [Sent()] * len(notes)

@@ -15,6 +15,7 @@ from automation_pipelines.channels import Channel, build_channels, build_test_ch
 from automation_pipelines.cli.front import ROWS, Front, worker
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery import deliver as deliver_due
+from automation_pipelines.errors import LedgerError
 from automation_pipelines.ledger import operations
 from automation_pipelines.ledger.jobs import next_due
 from automation_pipelines.ledger.lateness import lateness
@@ -39,12 +40,13 @@ class _Worker:
 
     def deliver(self, limit: int | None = None) -> Delivered:
         """Deliver what is due; what is in flight when it is told to stop is finished."""
+        database = self.front.database
         return deliver_due(
-            self.front.database,
+            database,
             self.channels,
             self.front.installation.campaigns,
             self.front.settings,
-            clock=_clock,
+            clock=database.clock(_clock),
             owner=self.owner,
             limit=limit,
             stop=self.stop.is_set,
@@ -63,13 +65,28 @@ class _Worker:
         return operations.due(self.front.database, _clock(), tests=self.testing)
 
     def loop(self) -> None:
-        """Deliver whatever falls due until told to stop."""
+        """Deliver whatever falls due until told to stop; while the database is away, wait for it."""
+        failures = 0
         while not self.stop.is_set():
-            since = _clock()
-            self.announce(self.deliver(), since)
-            due = next_due(self.front.database)
-            ahead = (due - _clock()).total_seconds() if due else _LONGEST_NAP
-            self.stop.wait(min(max(ahead, 1.0), _LONGEST_NAP))
+            try:
+                nap = self._round()
+            except LedgerError as error:
+                if not failures:
+                    click.secho(f"{error}; trying again until it is back", fg="red", err=True)
+                nap, failures = min(2.0**failures, _LONGEST_NAP), failures + 1
+            else:
+                if failures:
+                    click.secho("the automation database is back", err=True)
+                failures = 0
+            self.stop.wait(nap)
+
+    def _round(self) -> float:
+        """Deliver what is due; how many seconds there is nothing to do then."""
+        since = _clock()
+        self.announce(self.deliver(), since)
+        due = next_due(self.front.installation.database)
+        ahead = (due - _clock()).total_seconds() if due else _LONGEST_NAP
+        return min(max(ahead, 1.0), _LONGEST_NAP)
 
     def drain(self) -> None:
         """Deliver until nothing is due, and show how far it is."""

@@ -17,8 +17,9 @@ from automation_pipelines.channels import Channel
 from automation_pipelines.delivery.allowances import Allowances
 from automation_pipelines.delivery.checks import Present, look, objection, party_of
 from automation_pipelines.delivery.composition import Composer
+from automation_pipelines.delivery.patience import insist
 from automation_pipelines.delivery.standing import Handed, Ready, Standing
-from automation_pipelines.errors import AutomationError
+from automation_pipelines.errors import AutomationError, LedgerError
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.ledger.breakers import Key, Policy
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -106,7 +107,7 @@ class Batch:
     def _look(self) -> Present:
         """Ask once more about all that wait, unless that was just done, and settle what must not go."""
         at = self._desk.clock()
-        if self._present is not None and at - self._present.at < _FRESH:
+        if self._present is not None and abs(at - self._present.at) < _FRESH:
             return self._present
         specs = [(job, _guarded(partial(self._desk.composer.spec, job))) for job in self._waiting.values()]
         known = [(job, spec) for job, spec in specs if not isinstance(spec, ledger.Dead)]
@@ -127,12 +128,12 @@ class Batch:
         handed = self._send(channel, ready)
         now = self._desk.clock()
         if self._desk.mode == "live":
-            self._standing.learn(handed, now)
+            insist(partial(self._standing.learn, handed, now))
         for job, handoff, outcome in handed:
             if outcome is not None:
                 answers[job.id] = self._answer(job, handoff, outcome, now)
         self.counts["unanswered"] += sum(outcome is None for *_, outcome in handed)
-        self._settle(answers, now)
+        insist(partial(self._settle, answers, now))
 
     def _allowed(self, ready: Sequence[Ready], answers: dict[int, Answer]) -> list[Ready]:
         """Leave out, with an answer, what its provider or its domain cannot take now."""
@@ -216,6 +217,8 @@ def _turn(job: Job) -> tuple[bool, str]:
 def _guarded(make: Callable[[], Made]) -> Made | ledger.Dead:
     try:
         return make()
+    except LedgerError:  # says nothing of this job
+        raise
     except AutomationError as error:
         return ledger.Dead(str(error))
     except Exception as error:  # noqa: BLE001 - a bug with one job must not stop the others

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
-import sqlalchemy as sa
-
+from automation_pipelines.errors import LedgerError
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import renew
 
@@ -22,7 +21,7 @@ def kept_alive(
         while not over.wait(lease.total_seconds() / 3):
             try:
                 renew(db, ids, owner, clock(), lease)
-            except sa.exc.DBAPIError:
+            except LedgerError:
                 # Missed: the next one may do. If not, the hand-off finds the lease gone and lets be.
                 continue
 

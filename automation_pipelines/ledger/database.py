@@ -6,10 +6,12 @@ campaigns is asked in this module.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +22,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.dialects import postgresql, sqlite
 
-from automation_pipelines.errors import ConfigurationError, LockedError
+from automation_pipelines.errors import ConfigurationError, LedgerError, LockedError
 from automation_pipelines.ledger import schema
 from automation_pipelines.ledger.columnar import (
     Query,
@@ -33,8 +35,17 @@ from automation_pipelines.ledger.columnar import (
     sql_type,
 )
 from automation_pipelines.ledger.tables import EPOCH, MICROSECOND, UtcDateTime, installation
+from automation_pipelines.ledger.trouble import in_words
 
 BUSY_SECONDS = 60
+# A server that is gone without a word (its machine died) is noticed within a minute, not after hours.
+_DIALLING = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
 _PLANNER_LOCK = 0x6175746F706C616E  # "autoplan"
 
 
@@ -45,7 +56,7 @@ def dump_json(value: object) -> str:
 
 def _plain(value: object) -> object:
     match value:
-        case date() | time():
+        case date() | time_of_day():
             return value.isoformat()
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
@@ -75,7 +86,7 @@ class Database:
             case "postgresql" | "postgres":
                 return cls(
                     sa.create_engine(
-                        parsed.set(drivername="postgresql+psycopg"),
+                        parsed.set(drivername="postgresql+psycopg", query={**_DIALLING, **parsed.query}),
                         json_serializer=dump_json,
                         pool_pre_ping=True,
                         hide_parameters=True,
@@ -107,8 +118,9 @@ class Database:
         """Bring the schema to this version; several processes may do it at once."""
         try:
             self._migrate(now)
-        except sa.exc.DBAPIError as error:
-            msg = f"the automation database {self} cannot be brought to this version: {error.orig}"
+        except (sa.exc.DBAPIError, LedgerError) as error:
+            reason = error.reason if isinstance(error, LedgerError) else error.orig
+            msg = f"the automation database {self} cannot be brought to this version: {reason}"
             raise ConfigurationError(msg) from error
 
     def _migrate(self, now: datetime) -> None:
@@ -126,7 +138,7 @@ class Database:
                 schema.upgrade(connection, now)
 
     def require_current(self) -> None:
-        """`ConfigurationError` unless the schema is exactly this version's."""
+        """`ConfigurationError` unless the schema is exactly this version's; `LedgerError` if it is away."""
         if self.file is not None and not self.file.exists():
             msg = f"there is no automation database at {self.file}: run `automation init`"
             raise ConfigurationError(msg)
@@ -134,20 +146,24 @@ class Database:
             with self.reading() as connection:
                 problem = schema.problem(connection)
         except sa.exc.DBAPIError as error:
-            msg = f"the automation database {self} cannot be reached: {error.orig}"
+            msg = f"the automation database {self} cannot be read: {error.orig}"
             raise ConfigurationError(msg) from None
         if problem:
             msg = f"the automation database {self} {problem}"
             raise ConfigurationError(msg)
 
     @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
+    def begin(self, *, durable: bool = False) -> Iterator[sa.Connection]:
         """One writing transaction: committed at the end, rolled back by an exception.
 
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE) and waits for it, so it never
-        fails half-way with "database is locked".
+        fails half-way with "database is locked". `durable`: once it is over, it and all before it outlive
+        a power failure, which SQLite otherwise leaves to the next checkpoint.
         """
-        with self.engine.connect() as connection:
+        with (
+            in_words(str(self)),
+            self.engine.connect().execution_options(durable=durable) as connection,
+        ):
             staging = Staging(connection)
             connection.info["staging"] = staging
             try:
@@ -160,7 +176,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for small questions, in one snapshot of its own; frames come from `read`."""
-        with self.engine.connect().execution_options(read=True) as connection:
+        with (
+            in_words(str(self)),
+            self.engine.connect().execution_options(read=True) as connection,
+        ):
             yield connection
 
     def read(
@@ -174,7 +193,8 @@ class Database:
         element = sa.text(statement) if isinstance(statement, str) else statement
         query = Query.of(element, parameters or {}, self.dialect)
         if self.dialect == "postgresql":
-            return read_postgresql(self._readers, query)
+            with in_words(str(self)):
+                return read_postgresql(self._readers, query)
         with self.reading() as connection:
             return read_sqlite(connection, query)
 
@@ -238,6 +258,20 @@ class Database:
             return sa.type_coerce(clock, UtcDateTime())
         return sa.literal(now + ahead, UtcDateTime())
 
+    def clock(self, own: Callable[[], datetime]) -> Callable[[], datetime]:
+        """The time that all who work with this database go by, from now on.
+
+        On PostgreSQL it is the database's own, asked once and counted on by a clock that nobody sets: hosts
+        whose clocks differ share rate limits and mean the same by "due". On SQLite it is `own`.
+        """
+        if self.dialect != "postgresql":
+            return own
+        with self.reading() as connection:
+            asked = sa.select(sa.type_coerce(sa.func.clock_timestamp(), UtcDateTime()))
+            there: datetime = connection.execute(asked).scalar_one()
+        here = time.monotonic()
+        return lambda: there + timedelta(seconds=time.monotonic() - here)
+
     @contextmanager
     def planner_lock(self) -> Iterator[None]:
         """Hold the one planner lock of this database; `LockedError` at once when another has it."""
@@ -248,8 +282,12 @@ class Database:
     @contextmanager
     def _advisory_lock(self) -> Iterator[None]:
         # A connection of its own: the lock ends with the session, also when the process is killed.
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_PLANNER_LOCK))):
+        with in_words(str(self)):
+            session = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with session as connection:
+            with in_words(str(self)):
+                free = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_PLANNER_LOCK)))
+            if not free:
                 msg = (
                     f"another planner is at work on {self}: let it finish, or look for it in pg_locks "
                     "(locktype 'advisory') and end its session"
@@ -258,7 +296,9 @@ class Database:
             try:
                 yield
             finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(_PLANNER_LOCK)))
+                # Where the server died, the session did, and the lock with it.
+                with suppress(sa.exc.DBAPIError):
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(_PLANNER_LOCK)))
 
     @contextmanager
     def _file_lock(self, file: Path) -> Iterator[None]:
@@ -305,5 +345,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    read = connection.get_execution_options().get("read", False)
-    connection.exec_driver_sql("BEGIN" if read else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if not options.get("read", False):
+        safety = "FULL" if options.get("durable", False) else "NORMAL"
+        raw(connection).execute(f"PRAGMA synchronous = {safety}")
+    connection.exec_driver_sql("BEGIN" if options.get("read", False) else "BEGIN IMMEDIATE")

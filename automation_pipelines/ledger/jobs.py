@@ -289,6 +289,7 @@ def rescue(
     repeatable: Collection[str],
     limit: int,
     traceable: Collection[str] = (),
+    *,
     owner: str | None = None,
 ) -> Rescued:
     """Take up to `limit` jobs from workers whose lease has ended, and what `owner` let lie untouched.

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from polars.testing import assert_frame_equal
 
-from automation_pipelines.errors import ConfigurationError, LockedError
+from automation_pipelines.errors import ConfigurationError, LedgerError, LockedError
 from automation_pipelines.ledger.database import Database, dump_json
 from automation_pipelines.ledger.tables import UtcDateTime, audit, installation, jobs, metadata, ticks
 
@@ -76,8 +76,8 @@ class TestOpening:
         assert "secret" not in str(Database.open("postgresql://user:secret@host/db"))
         assert "secret" not in str(Database.open("postgresql://host/db?password=secret"))
 
-    def test_an_unreachable_server_is_a_configuration_error(self) -> None:
-        with pytest.raises(ConfigurationError, match="cannot be reached") as refused:
+    def test_a_server_that_is_away_is_told_in_a_sentence(self) -> None:
+        with pytest.raises(LedgerError, match="cannot be used now: .*refused") as refused:
             Database.open("postgresql://user:secret@127.0.0.1:1/db").require_current()
         assert "secret" not in str(refused.value)
         with pytest.raises(ConfigurationError, match="cannot be brought to this version: ") as refused:
