@@ -1,16 +1,18 @@
 """The figures of delivery in Prometheus' form, read from the ledger whenever they are asked for."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.figures import figures
+from automation_pipelines.ledger.figures import HOUR, figures
 
-_STATES = ("waiting", "delayed", "processing", "completed", "dead", "unknown", "skipped", "cancelled")
+_STANDING = ("waiting", "delayed", "processing", "dead", "unknown")
+_ENDED = ("completed", "late", "failed", "skipped", "expired", "cancelled")
 _GAUGES = {
     "per_minute": "Jobs completed a minute, over the last hour.",
     "average_seconds": "Average time from hand-off to answer, over the last hour.",
@@ -34,28 +36,40 @@ class Figures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read the ledger once for all metrics."""
         now = self._clock()
-        rows = figures(self._db, now).to_dicts()
-        whom = [(row["channel"], str(row["tenant_id"])) for row in rows]
-        jobs = GaugeMetricFamily("automation_jobs", "Jobs by state.", labels=["channel", "tenant", "state"])
-        for (channel, tenant), row in zip(whom, rows, strict=True):
-            for state in _STATES:
-                jobs.add_metric([channel, tenant, state], row[state])
-        yield jobs
-        waiting = GaugeMetricFamily(
-            "automation_oldest_waiting_seconds",
-            "For how long the first of the waiting could have been sent.",
-            labels=["channel", "tenant"],
+        rows = figures(self._db, now - HOUR, now).rows.to_dicts()
+        yield _by_word(rows, "automation_jobs", "Jobs by how they stand.", "state", _STANDING)
+        told = "Jobs of the last hour by what came of them; late are among completed, expired among skipped."
+        yield _by_word(rows, "automation_ended_jobs", told, "outcome", _ENDED)
+        waits = [
+            max(now - row["oldest_waiting"], timedelta()) if row["oldest_waiting"] else timedelta()
+            for row in rows
+        ]
+        told = "For how long the first of the waiting could have been sent."
+        yield _gauge(
+            rows, "automation_oldest_waiting_seconds", told, [wait.total_seconds() for wait in waits]
         )
-        for labels, row in zip(whom, rows, strict=True):
-            since = row["oldest_waiting"]
-            waiting.add_metric(labels, max((now - since).total_seconds(), 0.0) if since else 0.0)
-        yield waiting
-        for name, doc in _GAUGES.items():
-            gauge = GaugeMetricFamily(f"automation_{name}", doc, labels=["channel", "tenant"])
-            for labels, row in zip(whom, rows, strict=True):
-                if row[name] is not None:
-                    gauge.add_metric(labels, row[name])
-            yield gauge
+        for name, told in _GAUGES.items():
+            yield _gauge(rows, f"automation_{name}", told, [row[name] for row in rows])
+
+
+def _by_word(
+    rows: Sequence[dict[str, Any]], name: str, told: str, label: str, words: Sequence[str]
+) -> GaugeMetricFamily:
+    made = GaugeMetricFamily(name, told, labels=["channel", "tenant", label])
+    for row in rows:
+        for word in words:
+            made.add_metric([row["channel"], str(row["tenant_id"]), word], row[word])
+    return made
+
+
+def _gauge(
+    rows: Sequence[dict[str, Any]], name: str, told: str, values: Sequence[float | None]
+) -> GaugeMetricFamily:
+    made = GaugeMetricFamily(name, told, labels=["channel", "tenant"])
+    for row, value in zip(rows, values, strict=True):
+        if value is not None:
+            made.add_metric([row["channel"], str(row["tenant_id"])], value)
+    return made
 
 
 def serve(db: Database, host: str, port: int, clock: Callable[[], datetime]) -> Callable[[], None]:

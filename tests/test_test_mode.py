@@ -19,6 +19,7 @@ from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import deliver
 from automation_pipelines.ledger import daily, events, operations, plans
+from automation_pipelines.ledger.figures import figures
 from automation_pipelines.ledger.operations import JobFilter
 from automation_pipelines.ledger.tables import jobs, suppressions
 from automation_pipelines.manual import ManualRun, Request, deliver_test, run
@@ -118,7 +119,7 @@ def test_no_number_moves(office: World) -> None:
             history.runs(installation, "birthday", as_of=as_of),
             history.ticks(installation, "birthday", as_of=as_of),
             daily.jobs_due(db, at("2026-03-10T00:00"), at("2026-03-11T00:00")),
-            operations.status(db),
+            figures(db, at("2026-03-10T00:00"), as_of).rows,
             operations.find(db, JobFilter(), 100),
             *stats.compute_day(
                 db, installation.files, installation.sqlfiles, date(2026, 3, 10), as_of=as_of

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from automation_pipelines.cli.jobs import jobs as jobs_command
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.ledger import operations
 from automation_pipelines.ledger.conversations import Inbound, Party, open_among, record
@@ -20,7 +23,7 @@ from automation_pipelines.settings import Settings
 from tests.conformance.twilio_post import TEMPLATE, Behaviour, TwilioPost, error, twilio_post
 from tests.mailroom import NOON, Mailroom
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LEASE = 5 * MINUTE
 LATER = NOON + LEASE + MINUTE
 """When the lease of what was claimed at noon is over."""
@@ -176,6 +179,35 @@ def test_a_provider_that_does_not_tell_changes_nothing(office: Mailroom, sms: Tw
     assert deliver(office, sms, LATER + MINUTE) == Delivered()
     sms.server.open()
     assert deliver(office, sms, LATER + 2 * MINUTE).found == 1
+
+
+def test_people_may_have_providers_asked_about_what_is_older_and_are_told_what_cannot_be_asked(
+    office: Mailroom, sms: TwilioPost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = plan(office)
+    in_doubt(office, sms, hang_up=True)
+    letter = plan(office, channel="email")
+    with office.database.begin() as connection:
+        unknown = {"state": "unknown", "handed_off_at": NOON, "finished_at": NOON}
+        connection.execute(jobs.update().where(jobs.c.id == letter).values(**unknown))
+    monkeypatch.setattr("automation_pipelines.cli.jobs.build_channels", lambda _: {"sms": sms.channel})
+    front = SimpleNamespace(
+        database=office.database,
+        settings=office.settings,
+        installation=office,
+        user="ann",
+        now=NOON + 9 * DAY,
+    )
+
+    def said(*arguments: str) -> str:
+        return CliRunner().invoke(jobs_command, ["resolve", *arguments], obj=front).output
+
+    assert said(str(letter)).startswith("1 unknown job cannot be asked about (email)")
+    assert said("--channel", "sms") == "asked about 1 job: 1 found with the provider\n"
+    assert office.jobs()[job]["state"] == "completed"
+    assert said("--channel", "sms") == "nothing to do: none of these jobs is unknown\n"
+    told = office.database.read("SELECT \"by\", detail FROM audit WHERE action = 'jobs resolve'").rows()
+    assert told == [("ann", '{"completed":1}')]
 
 
 def test_what_is_unknown_for_days_is_left_to_people(office: Mailroom, sms: TwilioPost) -> None:

@@ -1,85 +1,27 @@
 """Jobs and the dead-letter queue: look, requeue, cancel. Orders say first how many jobs they mean."""
 
-import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
-from functools import wraps
-from typing import Any
 
 import click
 import polars as pl
 from rich.table import Table
 
+from automation_pipelines.channels import build_channels, closing
 from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front
-from automation_pipelines.cli.tables import counted, say, say_json, table_of
-from automation_pipelines.errors import RefusedError
+from automation_pipelines.cli.orders import ALL, CANCEL, CLEAR, REQUEUE, RETRY, YES, filtered, give
+from automation_pipelines.cli.tables import counted, say, say_json, table_of, when
+from automation_pipelines.delivery.tracing import ask, traceable
 from automation_pipelines.history import listing
 from automation_pipelines.ledger import operations
 from automation_pipelines.ledger.database import dump_json
-from automation_pipelines.ledger.figures import figures
-from automation_pipelines.ledger.operations import DEAD_LETTERS, RETRYABLE, JobFilter
+from automation_pipelines.ledger.figures import DAY, figures
+from automation_pipelines.ledger.operations import DEAD_LETTERS, JobFilter
 from automation_pipelines.model import State
 
-Command = Callable[..., None]
-Order = Callable[..., int]
-
-
-@dataclass(frozen=True)
-class _Orders:
-    """How an order asks for consent, and what it does."""
-
-    verb: str
-    states: tuple[State, ...]
-    carry_out: Order
-
-
-_RETRY = _Orders("put back in the queue", RETRYABLE, operations.retry)
-_CANCEL = _Orders("cancel", (State.PENDING,), operations.cancel)
-_REQUEUE = _Orders("put back in the queue", DEAD_LETTERS, operations.retry)
-_CLEAR = _Orders("take off the queue", DEAD_LETTERS, operations.clear)
-
-
-def _filtered(command: Command) -> Command:
-    """The options that say which jobs are meant, handed on as one `wanted`."""
-
-    @click.argument("ids", nargs=-1, type=NUMBER)
-    @click.option("--campaign", help="Only jobs of this campaign.")
-    @click.option("--tenant", type=NUMBER, help="Only jobs of this tenant.")
-    @click.option("--channel", help="Only jobs of this channel.")
-    @click.option("--reason", help="Only jobs skipped for this reason.")
-    @click.option("--since", type=MOMENT, help="Only jobs due at or after this time.")
-    @click.option("--until", type=MOMENT, help="Only jobs due before this time.")
-    @click.option("--test", "tests", is_flag=True, help="The jobs of tests instead of the real ones.")
-    @wraps(command)
-    def with_filter(
-        *args: Any,  # noqa: ANN401 - the command's own options
-        ids: tuple[int, ...],
-        campaign: str | None,
-        tenant: int | None,
-        channel: str | None,
-        reason: str | None,
-        since: datetime | None,
-        until: datetime | None,
-        tests: bool,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        wanted = JobFilter(
-            ids=ids,
-            campaign=campaign,
-            tenant=tenant,
-            channel=channel,
-            reason=reason,
-            since=since,
-            until=until,
-            tests=tests,
-        )
-        command(*args, wanted=wanted, **kwargs)
-
-    return with_filter
-
-
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of a table.")
+_COUNTED = 10_000
+"""More are not counted for a list: that would read the whole record."""
 _LIMIT = click.option("--limit", default=50, type=ROWS, show_default=True, help="Rows shown, the newest.")
 _ADDRESSES = click.option("--show-addresses", "addresses", is_flag=True, help="Whole, not masked.")
 _STATE = click.option(
@@ -89,8 +31,6 @@ _STATE = click.option(
     type=click.Choice([str(state) for state in State]),
     help="Only jobs in this state; may be repeated.",
 )
-_YES = click.option("--yes", is_flag=True, help="Do not ask.")
-_ALL = click.option("--all", "everything", is_flag=True, help="Mean every job, where no filter is given.")
 
 
 @click.group()
@@ -104,19 +44,21 @@ def dlq() -> None:
 
 
 @jobs.command("status")
+@click.option("--since", type=MOMENT, help="Count what ended from this time on.  [default: a day ago]")
 @_JSON
 @click.pass_obj
-def show_status(front: Front, *, as_json: bool) -> None:
-    """Count jobs per channel and tenant; say how fast they went in the last hour, and what is left alone."""
-    found = figures(front.database, front.now)
-    if not as_json:  # columns without any job would only push the others off the screen
-        numbers = found.select(pl.selectors.numeric().exclude("tenant_id"))
-        found = found.drop(name for name in numbers.columns if not numbers[name].sum())
-    _print(found, "jobs per channel and tenant", as_json=as_json)
+def show_status(front: Front, *, since: datetime | None, as_json: bool) -> None:
+    """Count jobs per channel and tenant: how they stand, what came of those that ended, and how fast."""
+    begin = since or front.now - DAY
+    found = figures(front.database, begin, front.now)
+    if as_json:
+        say_json(found.rows)
+    else:
+        say(table_of(found.brief, f"jobs per channel and tenant; what ended, since {when(begin)}"))
 
 
 @jobs.command("list")
-@_filtered
+@filtered
 @_STATE
 @_LIMIT
 @_ADDRESSES
@@ -156,27 +98,58 @@ def show_job(front: Front, *, job_id: int, as_json: bool) -> None:
 
 
 @jobs.command("retry")
-@_filtered
-@_ALL
-@_YES
+@filtered
+@ALL
+@YES
 @click.pass_obj
 def retry_jobs(front: Front, *, wanted: JobFilter, everything: bool, yes: bool) -> None:
     """Put dead and unknown jobs back in the queue, with all their attempts."""
-    _order(front, _RETRY, wanted, everything=everything, yes=yes)
+    give(front, RETRY, wanted, everything=everything, yes=yes)
+
+
+@jobs.command("resolve")
+@filtered
+@click.pass_obj
+def resolve_jobs(front: Front, *, wanted: JobFilter) -> None:
+    """Ask the providers of unknown jobs now: what they have is completed, what they never took waits again.
+
+    Delivery does so by itself for jobs unknown for less than a day; this asks about older ones, too.
+    """
+    unknown = operations.numbers(front.database, replace(wanted, states=(State.UNKNOWN,)))
+    channels = build_channels(front.settings)
+    with closing(channels):
+        able = traceable(channels)
+        ids = unknown.filter(pl.col("channel").is_in(able))["id"].to_list()
+        found = ask(
+            front.database,
+            channels,
+            front.installation.campaigns,
+            front.settings,
+            ids,
+            by=front.user,
+            now=front.now,
+        )
+    if unknown.is_empty():
+        click.echo("nothing to do: none of these jobs is unknown")
+    if ids:
+        click.echo(f"asked about {counted(len(ids), 'job')}: {found}")
+    if silent := sorted(set(unknown["channel"]).difference(able)):
+        number = counted(len(unknown) - len(ids), "unknown job")
+        click.echo(f"{number} cannot be asked about ({', '.join(silent)}): look in the provider's log")
 
 
 @jobs.command("cancel")
-@_filtered
-@_ALL
-@_YES
+@filtered
+@ALL
+@YES
 @click.pass_obj
 def cancel_jobs(front: Front, *, wanted: JobFilter, everything: bool, yes: bool) -> None:
     """Cancel pending jobs, by number or by filter."""
-    _order(front, _CANCEL, wanted, everything=everything, yes=yes)
+    give(front, CANCEL, wanted, everything=everything, yes=yes)
 
 
 @dlq.command("list")
-@_filtered
+@filtered
 @_LIMIT
 @_ADDRESSES
 @_JSON
@@ -187,29 +160,33 @@ def list_dead(front: Front, *, wanted: JobFilter, limit: int, addresses: bool, a
 
 
 @dlq.command("retry")
-@_filtered
-@_ALL
-@_YES
+@filtered
+@ALL
+@YES
 @click.pass_obj
 def retry_dead(front: Front, *, wanted: JobFilter, everything: bool, yes: bool) -> None:
     """Put dead jobs back in the queue, with all their attempts."""
-    _order(front, _REQUEUE, wanted, everything=everything, yes=yes)
+    give(front, REQUEUE, wanted, everything=everything, yes=yes)
 
 
 @dlq.command("clear")
-@_filtered
-@_ALL
-@_YES
+@filtered
+@ALL
+@YES
 @click.pass_obj
 def clear_dead(front: Front, *, wanted: JobFilter, everything: bool, yes: bool) -> None:
     """Take dead jobs off the queue; they stay in the record as cancelled."""
-    _order(front, _CLEAR, wanted, everything=everything, yes=yes)
+    give(front, CLEAR, wanted, everything=everything, yes=yes)
 
 
 def _list(front: Front, meant: JobFilter, limit: int, *, addresses: bool, as_json: bool) -> None:
     found = listing(front.database, meant, limit, addresses=addresses)
-    total = sum(operations.count_by_state(front.database, meant).values())
-    _print(found if as_json else _brief(found), f"{found.height} of {total} jobs", as_json=as_json)
+    if as_json:
+        say_json(found)
+        return
+    total = operations.count(front.database, meant, _COUNTED)
+    of = f"{total:,}" if total <= _COUNTED else f"more than {_COUNTED:,}"
+    say(table_of(_brief(found), f"{found.height} of {of} jobs"))
 
 
 def _brief(found: pl.DataFrame) -> pl.DataFrame:
@@ -231,27 +208,3 @@ def _brief(found: pl.DataFrame) -> pl.DataFrame:
     )
     empty = [name for name in ("subject", "contact", "error") if rows[name].is_null().all()]
     return rows.drop(empty)
-
-
-def _order(front: Front, order: _Orders, wanted: JobFilter, *, everything: bool, yes: bool) -> None:
-    """Count, ask, carry out: only the states the order is for."""
-    if replace(wanted, tests=False) == JobFilter() and not everything:
-        msg = "which jobs? give their numbers or a filter such as --campaign, or --all"
-        raise RefusedError(msg)
-    meant = replace(wanted, states=order.states)
-    counts = operations.count_by_state(front.database, meant)
-    if not counts:
-        click.echo(f"nothing to do: none of these jobs is {' or '.join(order.states)}")
-        return
-    click.echo(f"will {order.verb}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    if not yes and not click.confirm("go on?"):
-        sys.exit(1)
-    changed = order.carry_out(front.database, meant, by=front.user, now=front.now)
-    click.echo(f"{counted(changed, 'job')} changed")
-
-
-def _print(frame: pl.DataFrame, title: str, *, as_json: bool) -> None:
-    if as_json:
-        say_json(frame)
-    else:
-        say(table_of(frame, title))

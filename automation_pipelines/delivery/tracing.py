@@ -15,11 +15,15 @@ from automation_pipelines.channels.channel import Doubt, Trace, Traceable
 from automation_pipelines.delivery.composition import Composer, Profile, profiles_of
 from automation_pipelines.errors import AutomationError
 from automation_pipelines.ledger import doubts
+from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.doubts import Finding, Unheard
 from automation_pipelines.ledger.jobs import Completed, Dead, Delayed
+from automation_pipelines.messages.context import Branding
+from automation_pipelines.messages.optout import Site
 from automation_pipelines.model import State
 from automation_pipelines.settings import Settings
+from automation_pipelines.sqlfiles import SqlFiles
 
 SETTLES_WITHIN = timedelta(minutes=1)
 """Sooner a provider need not list what it took."""
@@ -27,6 +31,7 @@ WORTH_ASKING = timedelta(days=1)
 """What is still unknown then is left to feedback and people."""
 # How far two clocks may be apart, and a message be listed under another minute.
 _APART = timedelta(minutes=2)
+_AT_ONCE = 1000
 _NEVER_TAKEN = "the provider did not answer, and does not have it"
 
 Evidence = tuple[Trace, ...]
@@ -45,6 +50,43 @@ class Traced:
     unknown: int = 0
     """Asking proved nothing."""
 
+    def __str__(self) -> str:
+        """In words."""
+        told = [
+            (self.completed, "found with the provider"),
+            (self.returned, "never taken, and waiting again"),
+            (self.dead, "never taken, and dead"),
+            (self.unknown, "still unknown"),
+        ]
+        return ", ".join(f"{count:,} {what}" for count, what in told if count)
+
+
+def traceable(channels: Mapping[str, Channel]) -> dict[str, Traceable]:
+    """Those whose provider can be asked."""
+    return {name: channel for name, channel in channels.items() if isinstance(channel, Traceable)}
+
+
+def ask(
+    db: Database,
+    channels: Mapping[str, Channel],
+    campaigns: CampaignStore,
+    settings: Settings,
+    ids: Sequence[int],
+    *,
+    now: datetime,
+    by: str,
+) -> Traced:
+    """Ask about these unknown jobs, however long they have been; some may be too new to ask about."""
+    branding, site = Branding.of(settings), Site.of(settings)
+    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), branding, site)
+    parts = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+    found = [
+        resolve(db, channels, composer, settings, now=now, by=by, ids=part, within=None) for part in parts
+    ]
+    completed, returned = sum(one.completed for one in found), sum(one.returned for one in found)
+    dead = sum(one.dead for one in found)
+    return Traced(completed, returned, dead, len(ids) - completed - returned - dead)
+
 
 def resolve(
     db: Database,
@@ -58,7 +100,7 @@ def resolve(
     within: timedelta | None = WORTH_ASKING,
 ) -> Traced:
     """Ask about jobs unknown for a minute or more, newest first; `within`: and for no longer than that."""
-    able = {name: channel for name, channel in channels.items() if isinstance(channel, Traceable)}
+    able = traceable(channels)
     if not able:
         return Traced()
     after = None if within is None else now - within

@@ -51,8 +51,8 @@ def _hours(duration: timedelta) -> str:
 
 def lateness(db: Database, since: datetime, until: datetime) -> list[Lateness]:
     """What finished in [since, until) and was dropped for being late, or sent late; tests do not count."""
-    behind = _behind(db)
-    late = sa.and_(jobs.c.state == State.COMPLETED, behind > LATE / MICROSECOND)
+    behind = microseconds(db, jobs.c.due_at, jobs.c.finished_at)
+    late = sa.and_(jobs.c.state == State.COMPLETED, behind > LATE // MICROSECOND)
 
     def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
         return sa.func.count(sa.case((condition, 1)))
@@ -85,8 +85,10 @@ def lateness(db: Database, since: datetime, until: datetime) -> list[Lateness]:
         ]
 
 
-def _behind(db: Database) -> sa.ColumnElement[Any]:
-    """How long after it was due a job finished, in microseconds."""
+def microseconds(
+    db: Database, since: sa.ColumnElement[Any], until: sa.ColumnElement[Any]
+) -> sa.ColumnElement[int]:
+    """How long it is from one instant to the other."""
     if db.dialect == "postgresql":
-        return sa.func.extract("epoch", jobs.c.finished_at - jobs.c.due_at) * 1_000_000
-    return sa.type_coerce(jobs.c.finished_at, sa.BigInteger) - sa.type_coerce(jobs.c.due_at, sa.BigInteger)
+        return sa.cast(sa.func.extract("epoch", until - since) * 1_000_000, sa.BigInteger)
+    return sa.type_coerce(until, sa.BigInteger) - sa.type_coerce(since, sa.BigInteger)

@@ -1,4 +1,4 @@
-"""What operators ask of the record and order: status, lists, one job's story, requeue, cancel.
+"""What operators ask of the record and order: lists, one job's story, requeue, cancel.
 
 Every order is audited in its own transaction and changes nothing when given twice.
 """
@@ -14,15 +14,7 @@ import sqlalchemy as sa
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.database import Database, dump_json
 from automation_pipelines.ledger.fallbacks import channels_of
-from automation_pipelines.ledger.tables import (
-    UtcDateTime,
-    audit,
-    events,
-    identities,
-    job_payloads,
-    jobs,
-    ticks,
-)
+from automation_pipelines.ledger.tables import audit, events, identities, job_payloads, jobs, ticks
 from automation_pipelines.model import State
 
 DEAD_LETTERS = (State.DEAD,)
@@ -109,14 +101,14 @@ def _conditions(db: Database, wanted: JobFilter) -> list[sa.ColumnElement[bool]]
         if value is not None
     ]
     if wanted.states:
-        conditions.append(j.state.in_(wanted.states))
+        conditions.append(in_state(*wanted.states))
     if wanted.campaign is not None:
         own = sa.select(identities.c.id).where(
             identities.c.campaign == wanted.campaign, identities.c.step == ""
         )
         conditions.append(j.campaign_id.in_(own))
     if not wanted.ids:
-        conditions.append(_tests() if wanted.tests else sa.not_(_tests()))
+        conditions.append(of_tests() if wanted.tests else sa.not_(of_tests()))
     else:
         asked = db.listed("ids", {"id": sa.BigInteger()}, [(number,) for number in wanted.ids])
         conditions.append(j.id.in_(sa.select(asked.c.id)))
@@ -127,9 +119,15 @@ def _conditions(db: Database, wanted: JobFilter) -> list[sa.ColumnElement[bool]]
     return conditions
 
 
-def _tests() -> sa.ColumnElement[bool]:
+def of_tests() -> sa.ColumnElement[bool]:
+    """That a job is one of a test."""
     i = identities.c
     return jobs.c.campaign_id.in_(sa.select(i.id).where(i.step == "", i.mode == "test"))
+
+
+def in_state(*states: State) -> sa.ColumnElement[bool]:
+    """That a job is in one of these. Spelled out, not bound: only so can the partial indexes be used."""
+    return sa.or_(*(jobs.c.state == sa.literal_column(f"'{state}'") for state in states))
 
 
 def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State, int]:
@@ -140,42 +138,25 @@ def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State,
         return {State(state): count for state, count in rows}
 
 
-def status(db: Database) -> pl.DataFrame:
-    """Per channel and tenant: jobs waiting, delayed by a retry, in work and in each final state.
-
-    `oldest_waiting` is when the first of the waiting became available. Reads the whole record, without tests.
-    """
-    j = jobs.c
-
-    def count(name: str, condition: sa.ColumnElement[bool]) -> sa.Label[int]:
-        return sa.func.count(sa.case((condition, 1))).label(name)
-
-    waiting = sa.and_(j.state == State.PENDING, j.attempts == 0)
-    finals = (State.COMPLETED, State.DEAD, State.UNKNOWN, State.SKIPPED, State.CANCELLED)
-    return db.read(
-        sa.select(
-            j.channel,
-            j.tenant_id,
-            count("waiting", waiting),
-            count("delayed", sa.and_(j.state == State.PENDING, j.attempts > 0)),
-            count("processing", j.state == State.PROCESSING),
-            *(count(str(state), j.state == state) for state in finals),
-            sa.type_coerce(sa.func.min(sa.case((waiting, j.available_at))), UtcDateTime).label(
-                "oldest_waiting"
-            ),
-        )
-        .where(sa.not_(_tests()))
-        .group_by(j.channel, j.tenant_id)
-        .order_by(j.channel, j.tenant_id)
-    )
-
-
 def due(db: Database, now: datetime, *, tests: bool = False) -> int:
     """How many jobs wait and may go by then, those of tests or the real ones; of paused campaigns too."""
     j = jobs.c
-    waiting = sa.select(sa.func.count()).where(j.state == State.PENDING, j.available_at <= now)
+    waiting = sa.select(sa.func.count()).where(in_state(State.PENDING), j.available_at <= now)
     with db.reading() as connection:
-        return int(connection.scalar(waiting.where(_tests() if tests else sa.not_(_tests()))) or 0)
+        return int(connection.scalar(waiting.where(of_tests() if tests else sa.not_(of_tests()))) or 0)
+
+
+def count(db: Database, wanted: JobFilter, most: int) -> int:
+    """How many jobs match; of more than `most` it does not matter how many more."""
+    some = sa.select(sa.literal(1)).select_from(jobs).where(*_conditions(db, wanted)).limit(most + 1)
+    with db.reading() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0)
+
+
+def numbers(db: Database, wanted: JobFilter) -> pl.DataFrame:
+    """(id, channel) of all jobs that match, the newest first."""
+    found = sa.select(jobs.c.id, jobs.c.channel).where(*_conditions(db, wanted))
+    return db.read(found.order_by(jobs.c.id.desc()))
 
 
 def find(db: Database, wanted: JobFilter, limit: int) -> pl.DataFrame:
@@ -283,7 +264,7 @@ def _order(
     only: Collection[sa.ColumnElement[bool]] = (),
 ) -> int:
     """Change the matching jobs that are in one of `states`, and audit it if there were any."""
-    where = [*_conditions(db, wanted), jobs.c.state.in_(states), *only]
+    where = [*_conditions(db, wanted), in_state(*states), *only]
     with db.begin() as connection:
         changed = connection.execute(sa.update(jobs).where(*where).values(**changes)).rowcount
         if changed:
