@@ -21,7 +21,7 @@ from automation_pipelines.ledger.conversations import Party, open_among
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.interventions import paused_among
 from automation_pipelines.ledger.jobs import Answer, Cancelled, Dead, Job, Moved, Released, Skipped
-from automation_pipelines.ledger.suppressions import Contact, among
+from automation_pipelines.ledger.suppressions import FORGOTTEN, Contact, among, customer_hash, forgotten_in
 from automation_pipelines.model import Purpose
 
 # A tenant switched off is usually switched on again or its jobs expire; so they are not lost at once.
@@ -29,7 +29,7 @@ _INACTIVE_PAUSE = timedelta(hours=1)
 # So soon after a subject is released its message goes.
 _HELD_PAUSE = timedelta(minutes=5)
 # A customer who left the newsletter still gets the confirmation of a booking.
-_ALWAYS_RESPECTED = frozenset({"bounced", "manual"})
+_ALWAYS_RESPECTED = frozenset({"bounced", "manual", FORGOTTEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Present:
     suppressed: Mapping[Contact, frozenset[str]]
     held: AbstractSet[tuple[str, int, int]]
     """(campaign, tenant_id, subject_id) of subjects that are paused by hand."""
+    forgotten: AbstractSet[tuple[int, int]] = frozenset()
+    """(tenant_id, customer_id) of those who were."""
     conversing: AbstractSet[Party] = frozenset()
     """Who has written to us within the last day."""
     troubled: Mapping[Key, Breaker] = field(default_factory=dict)
@@ -58,6 +60,9 @@ def look(
         profiles_of(db),
         suppressed_among(db, jobs, at),
         paused_among(db, [whose(job) for job, _ in jobs], at),
+        forgotten_among(
+            db, {(job.tenant_id, job.customer_id) for job, _ in jobs if job.customer_id is not None}, at
+        ),
         open_among(db, {party_of(job) for job, _ in jobs}, at),
         breakers.known(db),
     )
@@ -91,6 +96,18 @@ def suppressed_among(
     nothing: frozenset[str] = frozenset()
     both = listed.keys() | refused.keys()
     return {contact: listed.get(contact, nothing) | refused.get(contact, nothing) for contact in both}
+
+
+def forgotten_among(
+    db: Database, customers: AbstractSet[tuple[int, int]], at: datetime
+) -> frozenset[tuple[int, int]]:
+    """Which of these (tenant_id, customer_id) were forgotten; one statement, and hashes where anybody was."""
+    known = forgotten_in(db, {tenant for tenant, _ in customers}, at)
+    return frozenset(
+        (tenant, number)
+        for tenant, number in customers
+        if tenant in known and customer_hash(db.salt, number) in known[tenant]
+    )
 
 
 def objection(job: Job, spec: Campaign, present: Present) -> Answer | None:
@@ -129,6 +146,8 @@ def _by_campaign(state: str) -> Answer | None:
 
 
 def _by_suppression(job: Job, spec: Campaign, present: Present) -> Answer | None:
+    if (job.tenant_id, job.customer_id) in present.forgotten:
+        return Skipped("suppressed")
     contact = contact_of(job, spec)
     reasons = present.suppressed.get(contact, frozenset()) if contact else frozenset()
     if job.purpose != Purpose.MARKETING:

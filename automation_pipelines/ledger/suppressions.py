@@ -60,8 +60,24 @@ def _normal(channel: str, address: str) -> str:
     return "".join(character.lower()[0] for character in address.strip(_SPACES))
 
 
+EVERYWHERE = "*"
+"""The channel of a suppression that is a person's, whatever their addresses: its hash is `customer_hash`."""
+FORGOTTEN = "forgotten"
+
+
+def customer_hash(salt: str, customer_id: int) -> str:
+    """What stands for a customer of the CRM. As `sha256(salt || ':*:customer:' || id)` in `sql/`."""
+    return address_hash(salt, EVERYWHERE, f"customer:{customer_id}")
+
+
 def add(db: Database, entries: Sequence[Suppression]) -> None:
     """Add suppressions; of one told twice the earlier start and the later end count."""
+    with db.begin() as connection:
+        put(db, connection, entries)
+
+
+def put(db: Database, connection: sa.Connection, entries: Sequence[Suppression]) -> None:
+    """See `add`: in the caller's transaction."""
     columns: dict[str, sa.types.TypeEngine[Any]] = {
         "tenant_id": sa.BigInteger(),
         "channel": sa.String(),
@@ -85,8 +101,7 @@ def add(db: Database, entries: Sequence[Suppression]) -> None:
         ),
     }
     key = [old.tenant_id, old.channel, old.address_hash, old.topic, old.reason]
-    with db.begin() as connection:
-        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
 
 
 def suppress(
@@ -162,11 +177,44 @@ def among(db: Database, contacts: Collection[Contact], at: datetime) -> dict[Con
     return found
 
 
+def forgotten_in(db: Database, tenants: Collection[int], at: datetime) -> dict[int, frozenset[str]]:
+    """By tenant, the hashes of the customers who were forgotten; no entry where there are none."""
+    if not tenants:
+        return {}
+    s = suppressions.c
+    wanted = sa.select(s.tenant_id, s.address_hash).where(
+        s.tenant_id.in_(sorted(tenants)), s.channel == EVERYWHERE, _in_force(at)
+    )
+    found: dict[int, frozenset[str]] = {}
+    with db.reading() as connection:
+        for tenant, digest in connection.execute(wanted):
+            found[tenant] = found.get(tenant, frozenset()) | {digest}
+    return found
+
+
 def of_address(db: Database, tenant_id: int, channel: str, address_hash: str, at: datetime) -> pl.DataFrame:
     """(topic, reason, at, expires_at) of what is in force for one address."""
     s = suppressions.c
     wanted = sa.select(s.topic, s.reason, s.at, s.expires_at)
     return db.read(wanted.where(_of(tenant_id, channel, address_hash), _in_force(at)).order_by(s.at))
+
+
+def listed(
+    db: Database,
+    at: datetime,
+    *,
+    tenant: int | None = None,
+    channel: str | None = None,
+    reason: str | None = None,
+    limit: int | None = None,
+) -> pl.DataFrame:
+    """What is in force, the newest first; addresses are known by their hashes alone."""
+    s = suppressions.c
+    given = ((s.tenant_id, tenant), (s.channel, channel), (s.reason, reason))
+    wanted = sa.select(s.tenant_id, s.channel, s.address_hash, s.topic, s.reason, s.at, s.expires_at).where(
+        _in_force(at), *(column == value for column, value in given if value is not None)
+    )
+    return db.read(wanted.order_by(s.at.desc(), s.id.desc()).limit(limit))
 
 
 def lift(

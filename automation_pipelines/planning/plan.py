@@ -140,6 +140,7 @@ def _judged_alone(made: Planned, campaigns: Sequence[ActiveCampaign], record: Re
         bound=bound(tenancy.settings),
         **gate_inputs(campaigns, numbers, tenancy.settings, record.past, clock),
     )
+    engine.keep("forgotten", made.files.find("planning", "forgotten").text, {"salt": record.salt})
     planner = _Planner(engine, made.files, campaigns, record, clock, tenancy, made.by_name is not None)
     slices = -(-engine.count("everybody") // SLICE)
     found = [planner.decide_slice(place, slices) for place in range(slices)]

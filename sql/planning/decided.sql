@@ -73,13 +73,14 @@ gated AS (
             WHEN m.waiting THEN 'waiting'
             WHEN m.ended OR m.exit_holds OR NOT m.when_holds THEN 'condition'
             WHEN h.reach IN ('missing', 'unusable') THEN 'no_recipient'
-            WHEN r.suppressed_by IS NOT NULL THEN 'suppressed'
+            WHEN f.customer_id IS NOT NULL OR r.suppressed_by IS NOT NULL THEN 'suppressed'
             WHEN h.planned_before IS NOT NULL THEN 'duplicate'
         END AS refused
     FROM seen AS h
     INNER JOIN moments AS m ON h.moment_id = m.moment_id
     INNER JOIN steps AS s ON m.place = s.place
     LEFT JOIN reached AS r ON h.moment_id = r.moment_id
+    LEFT JOIN forgotten AS f ON m.tenant_id = f.tenant_id AND m.customer_id = f.customer_id
 ),
 
 drawn AS (
@@ -158,7 +159,7 @@ SELECT
     m.when_holds,
     m.exit_holds,
     d.reach,
-    r.suppressed_by,
+    CASE WHEN f.customer_id IS NOT NULL THEN 'forgotten' ELSE r.suppressed_by END AS suppressed_by,
     d.planned_before,
     d.last_passed,
     CASE
@@ -180,6 +181,7 @@ FROM drawn AS d
 INNER JOIN moments AS m ON d.moment_id = m.moment_id
 INNER JOIN steps AS s ON m.place = s.place
 LEFT JOIN reached AS r ON d.moment_id = r.moment_id
+LEFT JOIN forgotten AS f ON m.tenant_id = f.tenant_id AND m.customer_id = f.customer_id
 LEFT JOIN held AS o
     ON
         m.occurrence = o.occurrence

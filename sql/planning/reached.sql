@@ -70,7 +70,7 @@ forbidden AS (
             AND h.channel = x.channel
             AND h.address_hash = x.address_hash
             AND x.topic IN ('', h.topic)
-            AND (h.purpose = 'marketing' OR x.reason IN ('bounced', 'manual'))
+            AND (h.purpose = 'marketing' OR x.reason IN ('bounced', 'manual', 'forgotten'))
     GROUP BY h.moment_id, h.channel
 ),
 

@@ -1,0 +1,132 @@
+"""What lies in files: decisions keep a mark, rows of audiences and frames go, and so do messages on disk.
+
+Every file is written anew beside the old one and takes its place by rename: a reader sees one of them.
+"""
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from automation_pipelines import decisions
+from automation_pipelines.files import FileStore, rewrite
+from automation_pipelines.ledger.erasing import MARK, Erased, Person, mark
+
+_DECISIONS = (decisions.DATASET, decisions.LOOKS)
+_ADDRESSES = ("address", "email", "phone", "push_token", "wallet_pass")
+_FEEDBACK = ("done", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The files of an installation, and whom they are searched for."""
+
+    files: FileStore
+    person: Person
+    subjects: frozenset[tuple[str, int]]
+    """(campaign, subject_id) of all that is theirs."""
+    salt: str
+    dry_run: bool
+
+    def erase(self) -> Iterator[Erased]:
+        """Erase them from every Parquet file; how many rows of what kind."""
+        for dataset in _DECISIONS:
+            yield Erased(dataset.replace("_", " "), self._mark(dataset))
+        kept = {*_DECISIONS, "stats"}
+        for folder in sorted(path for path in self.files.root.glob("*") if path.is_dir()):
+            if folder.name not in kept:
+                rows = sum(self._drop(path) for path in sorted(folder.rglob("[!.]*.parquet")))
+                yield Erased(folder.name.replace("_", " "), rows)
+
+    def _mark(self, dataset: str) -> int:
+        """Put marks where decisions hold keys of theirs; the rest of a decision is nobody's."""
+        paths = self.files.paths(dataset)
+        if not paths or not self.subjects:
+            return 0
+        columns = ["tenant_id", "campaign", "subject_id", "subject_text"]
+        found = (
+            pl.scan_parquet(paths, include_file_paths="path", hive_partitioning=False, extra_columns="ignore")
+            .select("path", *columns)
+            .filter(self._clear)
+            .group_by("path")
+            .len()
+            .collect()
+        )
+        for path in [] if self.dry_run else found["path"]:
+            frame = pl.read_parquet(path, hive_partitioning=False)
+            rewrite(Path(path), frame.with_columns(self._marked.alias("subject_text")))
+        return int(found["len"].sum())
+
+    @property
+    def _clear(self) -> pl.Expr:
+        """Whether a decision is about them and still names a key."""
+        theirs = sorted(f"{campaign}:{number}" for campaign, number in self.subjects)
+        own = pl.format("{}:{}", "campaign", "subject_id").is_in(theirs)
+        text = pl.col("subject_text")
+        named = text.is_not_null() & ~text.str.contains(MARK)
+        return (pl.col("tenant_id") == self.person.tenant_id) & own & named
+
+    @property
+    def _marked(self) -> pl.Expr:
+        text = pl.col("subject_text")
+        marked = text.map_elements(lambda key: mark(self.salt, key), pl.String)
+        return pl.when(self._clear).then(marked).otherwise(text)
+
+    def _drop(self, path: Path) -> int:
+        """Take the rows that are about them out of one file; how many."""
+        columns = pl.read_parquet_schema(path)
+        theirs = self._about_them(path.stem, columns)
+        if theirs is None:
+            return 0
+        frame = pl.read_parquet(path, hive_partitioning=False)
+        left = frame.filter(~theirs.fill_null(value=False))
+        if len(left) < len(frame) and not self.dry_run:
+            rewrite(path, left)
+        return len(frame) - len(left)
+
+    def _about_them(self, name: str, columns: Collection[str]) -> pl.Expr | None:
+        customers = sorted(self.person.customers)
+        own = [pl.col("customer_id").is_in(customers)] if "customer_id" in columns else []
+        own += [pl.col("id").is_in(customers)] if name == "customers" else []
+        own += [
+            pl.col(column).str.strip_chars().is_in(sorted(self.person.addresses))
+            for column in _ADDRESSES
+            if column in columns
+        ]
+        if not own or "tenant_id" not in columns:
+            return None
+        return (pl.col("tenant_id") == self.person.tenant_id) & pl.any_horizontal(
+            one.fill_null(value=False) for one in own
+        )
+
+
+def messages(roots: Collection[Path], identities: Collection[str], *, dry_run: bool) -> int:
+    """Remove the messages of these hand-offs from maildirs and outboxes; how many there were."""
+    removed = 0
+    for root in roots:
+        for folder, _, names in os.walk(root):
+            for name in names:
+                # Read ones bear flags after a colon, unfinished ones a dot in front.
+                digest, _, rest = name.lstrip(".").partition(".")
+                if f"{digest}.{rest[:16]}" in identities:
+                    removed += 1
+                    if not dry_run:
+                        (Path(folder) / name).unlink(missing_ok=True)
+    return removed
+
+
+def feedback(root: Path, addresses: Collection[str], *, dry_run: bool) -> int:
+    """Take the lines that name an address of theirs out of feedback that was read; how many."""
+    wanted = [address.lower().encode() for address in addresses]
+    removed = 0
+    for path in [path for folder in _FEEDBACK for path in sorted((root / folder).glob("*.jsonl"))]:
+        lines = path.read_bytes().splitlines(keepends=True)
+        left = [line for line in lines if not any(text in line.lower() for text in wanted)]
+        removed += len(lines) - len(left)
+        if len(left) < len(lines) and not dry_run:
+            beside = path.with_name(f".{path.name}.{os.getpid()}")
+            beside.write_bytes(b"".join(left))
+            beside.replace(path)
+    return removed

@@ -1,0 +1,117 @@
+"""The order in which a person is erased, such that a crash anywhere is completed by doing it again.
+
+They are suppressed first, so that nothing new is planned; files follow while the ledger still knows what was
+theirs; the ledger's own rows go last, in one transaction with the audit.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from automation_pipelines.errors import RefusedError
+from automation_pipelines.forgetting import files
+from automation_pipelines.forgetting.person import find
+from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.campaign_moves import record
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.erasing import Erased, Eraser, Held, Person, purge
+from automation_pipelines.ledger.identity import identity_of, installation_name
+from automation_pipelines.ledger.suppressions import customer_hash
+from automation_pipelines.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was erased where, of one person; with `dry_run` what would be."""
+
+    tenant_id: int
+    records: int
+    """The customer's records in the CRM: others may have been merged with it."""
+    suppressed: int
+    cancelled: int
+    erased: tuple[Erased, ...]
+    purged: bool = True
+    """False: somebody was reading, and the database's own log still holds some of it."""
+
+
+def forget(
+    installation: Installation, key: str, *, tenant_id: int | None, by: str, now: datetime, dry_run: bool
+) -> Forgotten:
+    """Erase a customer (the CRM's key) and suppress them; `RefusedError` while a message is on its way.
+
+    `LockedError` while a tick is at work. Doing it again erases what has come since, or was left by a crash.
+    """
+    db = installation.database
+    with db.planner_lock():
+        person = find(installation, key, tenant_id)
+        eraser = Eraser(db, person)
+        suppressed, cancelled, held = _suppress(db, eraser, now, dry_run=dry_run)
+        found = [*_files(installation, person, eraser, held, dry_run=dry_run)]
+        with _transaction(db, dry_run=dry_run) as connection:
+            found += eraser.erase(connection, held, _identities(db, held))
+            if any(one.count for one in found) or cancelled:
+                _audit(connection, db, person, found, by=by, at=now)
+    purged = dry_run or purge(db)
+    told = tuple(one for one in found if one.count)
+    return Forgotten(person.tenant_id, len(person.customers), suppressed, cancelled, told, purged)
+
+
+def _suppress(db: Database, eraser: Eraser, now: datetime, *, dry_run: bool) -> tuple[int, int, list[Held]]:
+    with _transaction(db, dry_run=dry_run) as connection:
+        suppressed = eraser.suppress(connection, now)
+        cancelled = eraser.cancel(connection, eraser.jobs(connection), now)
+        held = eraser.jobs(connection)
+    leaving = [job.id for job in held if job.state == State.PROCESSING]
+    if leaving and not dry_run:
+        msg = (
+            f"they are suppressed now, but {len(leaving)} of their jobs ({', '.join(map(str, leaving[:5]))}) "
+            "are being handed over: once `automation jobs show` says they have ended, give the order again. "
+            "If their worker died, another one (`automation deliver`) takes them over when the lease ends"
+        )
+        raise RefusedError(msg)
+    return suppressed, cancelled, held
+
+
+def _files(
+    installation: Installation, person: Person, eraser: Eraser, held: list[Held], *, dry_run: bool
+) -> Iterator[Erased]:
+    settings, db = installation.settings, installation.database
+    shelves = files.Shelves(installation.files, person, eraser.subjects, db.salt, dry_run)
+    yield from shelves.erase()
+    roots = (settings.outbox, settings.home / "test-outbox")
+    yield Erased("messages on disk", files.messages(roots, _identities(db, held), dry_run=dry_run))
+    lines = files.feedback(settings.feedback, person.addresses, dry_run=dry_run)
+    yield Erased("lines of feedback", lines)
+
+
+def _identities(db: Database, held: list[Held]) -> frozenset[str]:
+    name = installation_name(db.salt)
+    return frozenset(
+        identity_of(
+            (job.occurrence, job.tenant_id, job.campaign, job.step, job.subject_id, job.recipient_id),
+            job.mode,
+            name,
+        )
+        for job in held
+    )
+
+
+def _audit(
+    connection: sa.Connection, db: Database, person: Person, found: list[Erased], *, by: str, at: datetime
+) -> None:
+    """Who did it and how much went; whom, only as the hash that suppresses them."""
+    hashes = sorted(customer_hash(db.salt, number) for number in person.customers)
+    counts = {one.place: one.count for one in found if one.count}
+    record(connection, "forget", by, at, tenant=person.tenant_id, customers=hashes, erased=counts)
+
+
+@contextmanager
+def _transaction(db: Database, *, dry_run: bool) -> Iterator[sa.Connection]:
+    """A transaction that leaves nothing behind in a dry run."""
+    with db.begin() as connection:
+        yield connection
+        if dry_run:
+            connection.rollback()
