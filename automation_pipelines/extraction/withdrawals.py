@@ -12,6 +12,7 @@ from automation_pipelines.extraction.crm import Crm
 from automation_pipelines.extraction.demands import Demand, Keys, Selection
 from automation_pipelines.extraction.extract import extract
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.fallbacks import shut
 from automation_pipelines.ledger.suppressions import address_hash
 from automation_pipelines.ledger.waiting import allowed_since, refuse, waiting_marketing
 from automation_pipelines.sqlfiles import SqlFiles
@@ -27,7 +28,8 @@ _WHERE = ["tenant_id", "channel", "address_hash"]
 def withdraw(crm: Crm, sqlfiles: SqlFiles, database: Database, *, as_of: datetime) -> int:
     """Skip the waiting marketing of customers who have opted out in the CRM; returns how many jobs.
 
-    An address counts, not a record: whoever else has it is not written to either.
+    An address counts, not a record: whoever else has it is not written to either. Nor does what waits on
+    another channel fall back on that one.
     """
     waiting = waiting_marketing(database)
     if waiting.is_empty():
@@ -45,7 +47,9 @@ def withdraw(crm: Crm, sqlfiles: SqlFiles, database: Database, *, as_of: datetim
     frames = extract(crm, sqlfiles, wanted)
     words = pl.concat([_flags(frames["customers"], as_of), _consents(frames["consents"], as_of)])
     refused = _refused(waiting, _hashed(words, frames["customers"], database.salt))
-    return refuse(database, _still(refused, database), as_of)
+    still = _still(refused, database)
+    shut(database, still.filter(~pl.col("first")).select("job_id", "channel").rows())
+    return refuse(database, still.filter("first")["job_id"].unique().sort().to_list(), as_of)
 
 
 _WORDS = ("tenant_id", "customer_id", "channel", "topic", "at")
@@ -99,11 +103,11 @@ def _refused(waiting: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
     return joined.filter((pl.col("said_of") == "") | (pl.col("said_of") == pl.col("topic")))
 
 
-def _still(refused: pl.DataFrame, database: Database) -> list[int]:
+def _still(refused: pl.DataFrame, database: Database) -> pl.DataFrame:
     """Those who have not said yes to us since."""
     if refused.is_empty():
-        return []
+        return refused
     yes = allowed_since(database, refused["address_hash"].unique().to_list()).rename({"topic": "said_of"})
     since = refused.join(yes, on=[*_WHERE, "said_of"], how="left")
     unchanged = pl.col("allowed_at").is_null() | (pl.col("allowed_at") <= pl.col("at"))
-    return sorted(since.filter(unchanged)["job_id"].unique().to_list())
+    return since.filter(unchanged)

@@ -1,11 +1,11 @@
 """Where a message goes when its channel rejects it: the ways that planning found open beside the first.
 
-A way is tried once and in the order of the step. What a rejection is, delivery knows; here rejected jobs are
-moved on, in two statements however many they are.
+Ways are tried in the order of the step, each once. What a rejection is, delivery knows; here rejected jobs
+are moved on, and ways that were open are shut, in two statements however many they are.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import job_payloads, jobs
+from automation_pipelines.model import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,31 @@ def move_on(db: Database, connection: sa.Connection, moved: Sequence[tuple[int, 
             error=told.error,
         )
     )
+
+
+def shut(db: Database, closed: Iterable[tuple[int, str]]) -> None:
+    """Let jobs that wait fall back no more on these channels: (job, channel); two statements."""
+    pairs = frozenset(closed)
+    if not pairs:
+        return
+    asked = db.listed("asked", {"id": sa.BigInteger()}, sorted({(job,) for job, _ in pairs}))
+    payload = job_payloads.c
+    wanted = (
+        sa.select(payload.job_id, payload.fallbacks)
+        .join(asked, asked.c.id == payload.job_id)
+        .join(jobs, sa.and_(jobs.c.id == payload.job_id, jobs.c.state == str(State.PENDING)))
+    )
+    with db.begin() as connection:
+        found = connection.execute(wanted).all()
+        left = [(job, text_of(_without(ways_of(text), job, pairs))) for job, text in found]
+        told = db.listed("told", {"id": sa.BigInteger(), "fallbacks": sa.Text()}, left).c
+        connection.execute(
+            sa.update(job_payloads).where(payload.job_id == told.id).values(fallbacks=told.fallbacks)
+        )
+
+
+def _without(ways: Iterable[Way], job: int, closed: Collection[tuple[int, str]]) -> list[Way]:
+    return [way for way in ways if (job, way.channel) not in closed]
 
 
 def _row(job: int, answer: FellBack) -> tuple[object, ...]:

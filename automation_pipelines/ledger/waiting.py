@@ -15,7 +15,10 @@ from automation_pipelines.model import Purpose, State
 
 
 def waiting_marketing(db: Database) -> pl.DataFrame:
-    """Read job_id, tenant_id, channel, customer_id, address_hash and topic of what waits for a customer."""
+    """Read job_id, tenant_id, channel, customer_id, address_hash and topic of what waits for a customer.
+
+    A row for each way that a message may take; `first` says that it is the one it is on.
+    """
     payload, version = job_payloads.c, campaign_versions.c
     found = db.read(
         sa.select(
@@ -24,6 +27,7 @@ def waiting_marketing(db: Database) -> pl.DataFrame:
             jobs.c.channel,
             jobs.c.customer_id,
             payload.address_hash,
+            payload.fallbacks,
             identities.c.campaign,
             jobs.c.campaign_version,
         )
@@ -37,6 +41,7 @@ def waiting_marketing(db: Database) -> pl.DataFrame:
             payload.address_hash.is_not(None),
         )
     )
+    found = _each_way(found)
     if found.is_empty():
         return found.with_columns(topic=pl.lit("")).drop("campaign", "campaign_version")
     named = found["campaign"].unique().to_list()
@@ -53,6 +58,24 @@ def waiting_marketing(db: Database) -> pl.DataFrame:
         orient="row",
     )
     return found.join(topics, on=["campaign", "campaign_version"]).drop("campaign", "campaign_version")
+
+
+def _each_way(found: pl.DataFrame) -> pl.DataFrame:
+    """Add a row for each channel that a message falls back on."""
+    ways = pl.List(pl.Struct(dict.fromkeys(("channel", "address_hash"), pl.String)))
+    others = (
+        found.filter(pl.col("fallbacks").is_not_null())
+        .with_columns(way=pl.col("fallbacks").str.json_decode(ways))
+        .explode("way")
+        .with_columns(pl.col("way").struct.field("channel"), pl.col("way").struct.field("address_hash"))
+    )
+    rows = pl.concat(
+        [
+            found.with_columns(first=pl.lit(value=True)),
+            others.drop("way").with_columns(first=pl.lit(value=False)),
+        ]
+    )
+    return rows.drop("fallbacks")
 
 
 def allowed_since(db: Database, hashes: Collection[str]) -> pl.DataFrame:
