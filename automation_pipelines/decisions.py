@@ -5,7 +5,7 @@ A row is appended when it is a moment's first or its open reason changed; the ne
 other half of the record: it holds what was settled, and restores rows that a crash lost here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -97,7 +97,8 @@ class LedgerRecord:
 
     def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
-        return pl.concat([self._predecessors(part) for part in _once_and_dated(wanted)])
+        parts = [part for part in _once_and_dated(wanted) if len(part)]
+        return pl.concat([self._predecessors(part) for part in parts or [wanted]])
 
     def _predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         bounds = wanted.select(lo=pl.col("occurrence").min(), hi=pl.col("occurrence").max()).row(0)
@@ -203,13 +204,13 @@ def restore(database: Database, files: FileStore) -> int:
 
 
 def of_subject(
-    files: FileStore, *, subject: str, campaign: str | None = None, tenant_id: int | None = None
+    files: FileStore, *, subjects: Collection[str], campaign: str | None = None, tenant_id: int | None = None
 ) -> pl.DataFrame:
-    """All decisions ever made on one subject, oldest first. `subject` is the CRM's own key."""
+    """All decisions ever made on one subject, oldest first. `subjects` are the names it goes by."""
     paths = files.paths(DATASET)
     if not paths:
         return pl.DataFrame(schema={column.name: pl.String for column in COLUMNS})
-    rows = _scan(paths).filter(pl.col("subject_text") == subject)
+    rows = _scan(paths).filter(pl.col("subject_text").is_in(list(subjects)))
     if campaign is not None:
         rows = rows.filter(pl.col("campaign") == campaign)
     if tenant_id is not None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.erasing import mark
 from automation_pipelines.ledger.fallbacks import channels_of
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import job_payloads, jobs
@@ -76,8 +77,12 @@ def explain(
     step: str | None = None,
     tenant_id: int | None = None,
 ) -> list[Explanation]:
-    """The moments of one subject (the CRM's own key), oldest first; empty when none was ever judged."""
-    rows = decisions.of_subject(installation.files, subject=subject, campaign=campaign, tenant_id=tenant_id)
+    """The moments of one subject (the CRM's own key), oldest first; empty when none was ever judged.
+
+    Where somebody was forgotten since, a mark stands for the key.
+    """
+    names = (subject, mark(installation.database.salt, subject))
+    rows = decisions.of_subject(installation.files, subjects=names, campaign=campaign, tenant_id=tenant_id)
     rows = rows.filter(pl.col("mode") != "reconstructed") if len(rows) else rows
     if step is not None:
         rows = rows.filter(pl.col("step") == step)

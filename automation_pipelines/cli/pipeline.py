@@ -10,10 +10,12 @@ import polars as pl
 
 from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front
 from automation_pipelines.cli.proofs import deliver_and_tell
-from automation_pipelines.cli.tables import say, say_json, table_of
+from automation_pipelines.cli.tables import say, say_json, table_of, when
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
+from automation_pipelines.forgetting import forgotten_since
+from automation_pipelines.ledger.erasing import is_mark
 from automation_pipelines.ledger.fallbacks import channels_of
 from automation_pipelines.preview import preview as preview_range
 from automation_pipelines.tick import run_tick
@@ -121,6 +123,11 @@ def explain(
     if campaign is not None:
         front.ready.campaigns.show(campaign)  # refuses one that does not exist
     found = explain_subject(front.ready, subject=subject, campaign=campaign, step=step, tenant_id=tenant_id)
+    since = forgotten_since(front.ready, subject, tenant_id, front.now)
+    if since is not None:
+        click.echo(f"customer {subject} was forgotten at {when(since)}: the key stands for nobody known here")
+        if not found:
+            return
     if not found and campaign is None:
         msg = (
             f"no decision was ever made about '{subject}': no started campaign's audience returned it while "
@@ -153,8 +160,9 @@ def _print_standing(campaign: str, subject: str, now: Standing) -> None:
 def _print(one: Explanation) -> None:
     decision = one.decision
     click.secho(f"{decision['campaign']} / {decision['step']}: {decision['reason']}", bold=True, nl=False)
+    subject = "forgotten" if is_mark(decision["subject_text"]) else decision["subject_text"]
     click.echo(
-        f"  (subject {decision['subject_text']}, recipient {decision['recipient_id']}, "
+        f"  (subject {subject}, recipient {decision['recipient_id']}, "
         f"due {decision['due_at']:%Y-%m-%d %H:%M} UTC, version {decision['campaign_version']}, "
         f"{decision['mode']})"
     )

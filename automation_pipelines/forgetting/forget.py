@@ -4,7 +4,7 @@ They are suppressed first, so that nothing new is planned; files follow while th
 theirs; the ledger's own rows go last, in one transaction with the audit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.forgetting import files
-from automation_pipelines.forgetting.person import find
+from automation_pipelines.forgetting.person import customer_number, find
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaign_moves import record
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.erasing import Erased, Eraser, Held, Person, purge
 from automation_pipelines.ledger.identity import identity_of, installation_name
-from automation_pipelines.ledger.suppressions import customer_hash
+from automation_pipelines.ledger.suppressions import customer_hash, forgotten_at
 from automation_pipelines.model import State
 
 
@@ -49,14 +49,24 @@ def forget(
         person = find(installation, key, tenant_id)
         eraser = Eraser(db, person)
         suppressed, cancelled, held = _suppress(db, eraser, now, dry_run=dry_run)
-        found = [*_files(installation, person, eraser, held, dry_run=dry_run)]
+        with db.reading() as connection:
+            said = _identities(db, [*held, *eraser.quoting(connection)])
+        found = [*_files(installation, person, eraser, said, dry_run=dry_run)]
         with _transaction(db, dry_run=dry_run) as connection:
-            found += eraser.erase(connection, held, _identities(db, held))
+            found += eraser.erase(connection, held, said)
             if any(one.count for one in found) or cancelled:
                 _audit(connection, db, person, found, by=by, at=now)
     purged = dry_run or purge(db)
     told = tuple(one for one in found if one.count)
     return Forgotten(person.tenant_id, len(person.customers), suppressed, cancelled, told, purged)
+
+
+def forgotten_since(
+    installation: Installation, key: str, tenant_id: int | None, at: datetime
+) -> datetime | None:
+    """Since when the customer with this key of the CRM is forgotten; `None`: they are not."""
+    hashed = customer_hash(installation.database.salt, customer_number(installation, key))
+    return forgotten_at(installation.database, hashed, tenant_id, at)
 
 
 def _suppress(db: Database, eraser: Eraser, now: datetime, *, dry_run: bool) -> tuple[int, int, list[Held]]:
@@ -76,18 +86,18 @@ def _suppress(db: Database, eraser: Eraser, now: datetime, *, dry_run: bool) -> 
 
 
 def _files(
-    installation: Installation, person: Person, eraser: Eraser, held: list[Held], *, dry_run: bool
+    installation: Installation, person: Person, eraser: Eraser, said: frozenset[str], *, dry_run: bool
 ) -> Iterator[Erased]:
     settings, db = installation.settings, installation.database
     shelves = files.Shelves(installation.files, person, eraser.subjects, db.salt, dry_run)
     yield from shelves.erase()
     roots = (settings.outbox, settings.home / "test-outbox")
-    yield Erased("messages on disk", files.messages(roots, _identities(db, held), dry_run=dry_run))
+    yield Erased("messages on disk", files.messages(roots, said, dry_run=dry_run))
     lines = files.feedback(settings.feedback, person.addresses, dry_run=dry_run)
     yield Erased("lines of feedback", lines)
 
 
-def _identities(db: Database, held: list[Held]) -> frozenset[str]:
+def _identities(db: Database, held: Sequence[Held]) -> frozenset[str]:
     name = installation_name(db.salt)
     return frozenset(
         identity_of(

@@ -152,6 +152,13 @@ class Eraser:
 
     def jobs(self, connection: sa.Connection) -> list[Held]:
         """Every job that is about them, or went to an address of theirs."""
+        return self._held(connection, self._theirs())
+
+    def quoting(self, connection: sa.Connection) -> list[Held]:
+        """The jobs of others that name them."""
+        return self._held(connection, self._naming())
+
+    def _held(self, connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Held]:
         step = identities.alias("step")
         own = {"id", *Held.__dataclass_fields__} & {column.name for column in jobs.c}
         names = sorted(own)
@@ -159,7 +166,7 @@ class Eraser:
             sa.select(*(jobs.c[name] for name in names), step.c.campaign, step.c.step, step.c.mode)
             .join(step, step.c.id == jobs.c.step_id)
             .outerjoin(job_payloads, job_payloads.c.job_id == jobs.c.id)
-            .where(self._theirs())
+            .where(which)
         )
         return [Held(**row) for row in connection.execute(wanted).mappings()]
 
@@ -255,19 +262,20 @@ class Eraser:
         """Take them out of what is told to others: a digest to staff, a copy, an error that quotes them."""
         p = job_payloads.c
         texts = (p.variables, p.error, p.fallbacks, p.rejections)
-        # Others may have the same name: it counts only in a digest, or beside an address.
-        digest = sa.and_(p.variables.contains('"items":['), _mention(p.variables, self._names))
-        wanted = (
-            sa.select(p.job_id, *texts)
-            .join(jobs, jobs.c.id == p.job_id)
-            .where(jobs.c.tenant_id == self._person.tenant_id)
-            .where(sa.or_(digest, *(_mention(text, self._person.addresses) for text in texts)))
-        )
+        wanted = sa.select(p.job_id, *texts).join(jobs, jobs.c.id == p.job_id).where(self._naming())
         found = connection.execute(wanted).mappings().all()
         for row in found:
             values = {text.name: self._redacted(row[text.name]) for text in texts}
             connection.execute(sa.update(job_payloads).where(p.job_id == row["job_id"]).values(values))
         return len(found)
+
+    def _naming(self) -> sa.ColumnElement[bool]:
+        """Whether a payload names them. Others may have the same name: it counts only in a digest."""
+        p = job_payloads.c
+        digest = sa.and_(p.variables.contains('"items":['), _mention(p.variables, self._names))
+        texts = (p.variables, p.error, p.fallbacks, p.rejections)
+        named = (_mention(text, self._person.addresses) for text in texts)
+        return sa.and_(jobs.c.tenant_id == self._person.tenant_id, sa.or_(digest, *named))
 
     def _audit(self, connection: sa.Connection) -> int:
         """Orders name their subjects by the CRM's keys."""
@@ -297,7 +305,8 @@ class Eraser:
         if isinstance(value, list):
             return [self._marked(one, sources) for one in value]
         theirs = {record.text for record in self._person.records if record.source in sources}
-        return mark(self._db.salt, value) if isinstance(value, str) and value in theirs else value
+        named = isinstance(value, str) and value in theirs and not is_mark(value)
+        return mark(self._db.salt, str(value)) if named else value
 
     @property
     def _names(self) -> frozenset[str]:

@@ -104,6 +104,15 @@ def put(db: Database, connection: sa.Connection, entries: Sequence[Suppression])
     connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
 
 
+def add_by_hand(db: Database, entry: Suppression, *, by: str, at: datetime) -> None:
+    """Add one that somebody ordered, and audit it."""
+    detail = {"tenant": entry.tenant_id, "channel": entry.channel, "address_hash": entry.address_hash}
+    with db.begin() as connection:
+        put(db, connection, [entry])
+        values = {"at": at, "by": by, "action": "suppression.add", "detail": json.dumps(detail)}
+        connection.execute(audit.insert().values(values))
+
+
 def suppress(
     db: Database, connection: sa.Connection, told_jobs: Mapping[int, str], by: str, at: datetime
 ) -> None:
@@ -189,6 +198,18 @@ def forgotten_in(db: Database, tenants: Collection[int], at: datetime) -> dict[i
     with db.reading() as connection:
         for tenant, digest in connection.execute(wanted):
             found[tenant] = found.get(tenant, frozenset()) | {digest}
+    return found
+
+
+def forgotten_at(db: Database, customer: str, tenant_id: int | None, at: datetime) -> datetime | None:
+    """Since when the customer of this hash is forgotten, by this tenant or any; `None`: they are not."""
+    s = suppressions.c
+    own = [s.tenant_id == tenant_id] if tenant_id is not None else []
+    wanted = sa.select(sa.func.min(s.at)).where(
+        s.channel == EVERYWHERE, s.address_hash == customer, _in_force(at), *own
+    )
+    with db.reading() as connection:
+        found: datetime | None = connection.scalar(wanted)
     return found
 
 
