@@ -30,13 +30,19 @@ class Order:
     verb: str
     states: tuple[State, ...]
     carry_out: CarryOut
+    sends: bool = False
+    """It needs what retention takes away."""
 
 
-RETRY = Order("put back in the queue", RETRYABLE, operations.retry)
+RETRY = Order("put back in the queue", RETRYABLE, operations.retry, sends=True)
 CANCEL = Order("cancel", (State.PENDING,), operations.cancel)
-REQUEUE = Order("put back in the queue", DEAD_LETTERS, operations.retry)
+REQUEUE = Order("put back in the queue", DEAD_LETTERS, operations.retry, sends=True)
 CLEAR = Order("take off the queue", DEAD_LETTERS, operations.clear)
 
+_SPENT = (
+    "address and variables are gone, by retention or because somebody was forgotten; "
+    "`automation campaign run CAMPAIGN --subject KEY --again` plans a message anew"
+)
 ALL = click.option("--all", "everything", is_flag=True, help="Mean every job, where no filter is given.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -90,6 +96,11 @@ def give(front: Front, order: Order, wanted: JobFilter, *, everything: bool, yes
     if not counts:
         click.echo(f"nothing to do: none of these jobs is {' or '.join(order.states)}")
         return
+    spent = operations.spent(front.database, meant) if order.sends else 0
+    if spent:
+        click.echo(f"{counted(spent, 'job')} cannot go again: {_SPENT}")
+    if spent == sum(counts.values()):
+        sys.exit(1)
     click.echo(f"will {order.verb}: " + ", ".join(f"{count:,} {state}" for state, count in counts.items()))
     if not yes and not click.confirm("go on?"):
         sys.exit(1)

@@ -42,16 +42,17 @@ def forget(
 ) -> Forgotten:
     """Erase a customer (the CRM's key) and suppress them; `RefusedError` while a message is on its way.
 
-    `LockedError` while a tick is at work. Doing it again erases what has come since, or was left by a crash.
+    `LockedError` while a tick or housekeeping is at work. Doing it again erases what came since, or what a
+    crash left.
     """
     db = installation.database
-    with db.planner_lock():
+    with db.planner_lock(), db.payload_lock():
         person = find(installation, key, tenant_id)
         eraser = Eraser(db, person)
         suppressed, cancelled, held = _suppress(db, eraser, now, dry_run=dry_run)
         with db.reading() as connection:
             said = _identities(db, [*held, *eraser.quoting(connection)])
-        found = [*_files(installation, person, eraser, said, dry_run=dry_run)]
+        found = [*_files(installation, eraser, said, dry_run=dry_run)]
         with _transaction(db, dry_run=dry_run) as connection:
             found += eraser.erase(connection, held, said)
             if any(one.count for one in found) or cancelled:
@@ -86,14 +87,14 @@ def _suppress(db: Database, eraser: Eraser, now: datetime, *, dry_run: bool) -> 
 
 
 def _files(
-    installation: Installation, person: Person, eraser: Eraser, said: frozenset[str], *, dry_run: bool
+    installation: Installation, eraser: Eraser, said: frozenset[str], *, dry_run: bool
 ) -> Iterator[Erased]:
     settings, db = installation.settings, installation.database
-    shelves = files.Shelves(installation.files, person, eraser.subjects, db.salt, dry_run)
+    shelves = files.Shelves(installation.files, eraser, db.salt, dry_run)
     yield from shelves.erase()
     roots = (settings.outbox, settings.home / "test-outbox")
     yield Erased("messages on disk", files.messages(roots, said, dry_run=dry_run))
-    lines = files.feedback(settings.feedback, person.addresses, dry_run=dry_run)
+    lines = files.feedback(settings.feedback, eraser.person.addresses, dry_run=dry_run)
     yield Erased("lines of feedback", lines)
 
 

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
@@ -275,21 +275,29 @@ class Database:
     @contextmanager
     def planner_lock(self) -> Iterator[None]:
         """Hold the one planner lock of this database; `LockedError` at once when another has it."""
-        manager = self._advisory_lock() if self.file is None else self._file_lock(self.file)
-        with manager:
+        with self._lock("planner", _PLANNER_LOCK):
             yield
 
     @contextmanager
-    def _advisory_lock(self) -> Iterator[None]:
+    def payload_lock(self) -> Iterator[None]:
+        """Hold the lock of who moves or erases payloads, files of them included; `LockedError` as above."""
+        with self._lock("housekeeper", _PLANNER_LOCK + 2):
+            yield
+
+    def _lock(self, who: str, number: int) -> AbstractContextManager[None]:
+        return self._advisory_lock(who, number) if self.file is None else self._file_lock(self.file, who)
+
+    @contextmanager
+    def _advisory_lock(self, who: str, number: int) -> Iterator[None]:
         # A connection of its own: the lock ends with the session, also when the process is killed.
         with in_words(str(self)):
             session = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with session as connection:
             with in_words(str(self)):
-                free = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_PLANNER_LOCK)))
+                free = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number)))
             if not free:
                 msg = (
-                    f"another planner is at work on {self}: let it finish, or look for it in pg_locks "
+                    f"another {who} is at work on {self}: let it finish, or look for it in pg_locks "
                     "(locktype 'advisory') and end its session"
                 )
                 raise LockedError(msg)
@@ -298,16 +306,16 @@ class Database:
             finally:
                 # Where the server died, the session did, and the lock with it.
                 with suppress(sa.exc.DBAPIError):
-                    connection.execute(sa.select(sa.func.pg_advisory_unlock(_PLANNER_LOCK)))
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
 
     @contextmanager
-    def _file_lock(self, file: Path) -> Iterator[None]:
-        lock = FileLock(f"{file}.planner.lock")
+    def _file_lock(self, file: Path, who: str) -> Iterator[None]:
+        lock = FileLock(f"{file}.{who}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
             held = f"let it finish, or end the process holding {lock.lock_file}"
-            msg = f"another planner is at work on {file}: {held}"
+            msg = f"another {who} is at work on {file}: {held}"
             raise LockedError(msg) from None
         try:
             yield

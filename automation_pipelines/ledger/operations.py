@@ -224,12 +224,23 @@ def show(db: Database, job_id: int) -> JobStory:
     )
 
 
+def spent(db: Database, wanted: JobFilter) -> int:
+    """How many jobs that match can never go again: whom they were for went by retention."""
+    gone = sa.not_(_kept())
+    counted = sa.select(sa.func.count()).select_from(jobs).where(*_conditions(db, wanted), gone)
+    with db.reading() as connection:
+        return int(connection.scalar(counted) or 0)
+
+
+def _kept() -> sa.ColumnElement[bool]:
+    return sa.exists().where(job_payloads.c.job_id == jobs.c.id)
+
+
 def retry(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:
     """Put dead and unknown jobs that match back in the queue, with all their attempts; how many.
 
     Jobs whose payload is gone by retention stay. One past its `expires_at` will be skipped as expired.
     """
-    payload = sa.exists().where(job_payloads.c.job_id == jobs.c.id)
     changes = {
         "state": State.PENDING,
         "available_at": now,
@@ -237,7 +248,7 @@ def retry(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:
         "finished_at": None,
         "handed_off_at": None,
     }
-    return _order(db, "jobs retry", wanted, RETRYABLE, changes, by=by, now=now, only=(payload,))
+    return _order(db, "jobs retry", wanted, RETRYABLE, changes, by=by, now=now, only=(_kept(),))
 
 
 def cancel(db: Database, wanted: JobFilter, *, by: str, now: datetime) -> int:

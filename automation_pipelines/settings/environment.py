@@ -260,6 +260,20 @@ class Settings(BaseSettings):
         description="How marketing from a new sending domain grows by UTC days: "
         "news.acme.example from 2026-11-01: 50 doubling to 5000.",
     )
+    payload_retention_days: int = Field(
+        default=90,
+        ge=1,
+        description="How long addresses and variables of finished jobs are kept, and notifications.",
+    )
+    dead_retention_days: int = Field(
+        default=365, ge=1, description="The same of dead and unknown jobs, which may be tried again."
+    )
+    payload_archive: bool = Field(
+        default=True, description="Whether they go to <home>/files/payloads (Parquet) before they are dropped."
+    )
+    archive_retention_days: int | None = Field(
+        default=None, ge=1, description="After how long files there are removed. Default: never."
+    )
     brand_color: str | None = Field(
         default=None,
         pattern=r"^#[0-9a-fA-F]{6}$",
