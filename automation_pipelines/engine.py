@@ -4,6 +4,7 @@ Every engine speaks UTC, has the macros of `sql/macros.sql`, and takes values on
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,21 +53,41 @@ def shape(statement: str, **names: object) -> str:
     return _compiled(statement).render(**names)
 
 
+@lru_cache(maxsize=256)
+def _words(statement: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", statement))
+
+
 class Engine:
     """One DuckDB connection with named frames. Not shared between threads."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._rows: dict[str, int] = {}
+        self._frames: dict[str, pl.DataFrame] = {}
+        self._unnamed: set[str] = set()
 
     def add(self, **frames: pl.DataFrame) -> None:
         """Make frames known by name; a frame of that name is replaced."""
-        for name, frame in frames.items():
-            self.connection.register(name, frame)
-            self._rows[name] = len(frame)
+        # Half a millisecond each, and a small tick names few of them: DuckDB sees a frame once it is named.
+        self._frames.update(frames)
+        self._unnamed.update(frames)
+        self._rows.update((name, len(frame)) for name, frame in frames.items())
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """The rows known by that name, as they were added where they were."""
+        return self._frames[name] if name in self._frames else self.query(f'SELECT * FROM "{name}"')
+
+    def _register(self, statement: str) -> None:
+        """Show DuckDB the frames that a statement is the first to name."""
+        named = _words(statement) & self._unnamed if self._unnamed else frozenset()
+        for name in named:
+            self.connection.register(name, self._frames[name])
+        self._unnamed -= named
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run one statement with bound `$name` values and return its rows. Instants come back as UTC."""
+        self._register(statement)
         result: pl.DataFrame = self.connection.sql(statement, params=dict(parameters or {})).pl()
         instants = [
             name
@@ -77,6 +98,7 @@ class Engine:
 
     def keep(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run one statement and keep its rows in the engine as table `name`."""
+        self._register(statement)
         # Temporary: no other engine of this process sees it.
         made = self.connection.execute(f'CREATE TEMP TABLE "{name}" AS {statement}', dict(parameters or {}))
         self._rows[name] = made.fetchall()[0][0]
@@ -89,9 +111,14 @@ class Engine:
         self._rows[name] += len(frame)
 
     def drop(self, *names: str) -> None:
-        """Forget tables kept here."""
+        """Forget tables kept here, or frames."""
         for name in names:
-            self.connection.execute(f'DROP TABLE "{name}"')
+            if name not in self._frames:
+                self.connection.execute(f'DROP TABLE "{name}"')
+            elif name not in self._unnamed:
+                self.connection.unregister(name)
+            self._frames.pop(name, None)
+            self._unnamed.discard(name)
             del self._rows[name]
 
     def clear(self) -> None:
@@ -99,7 +126,8 @@ class Engine:
         # What is temporary goes with its connection, at once and not one by one.
         self.connection.close()
         self.connection = _cursor()
-        self._rows.clear()
+        for known in (self._rows, self._frames, self._unnamed):
+            known.clear()
 
     def count(self, name: str) -> int:
         """The number of rows of a table or frame."""

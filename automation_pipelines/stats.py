@@ -199,7 +199,7 @@ def _build(
         derived = {each.name: run(engine, sqlfiles, each) for each in (CAMPAIGN_TOTALS, TENANTS)}
         for name, frame in derived.items():
             _create(engine, STATISTICS[name])
-            engine.add(derived=frame)
+            engine.connection.register("derived", frame)
             engine.connection.execute(f"INSERT INTO analytics.{name} BY NAME FROM derived")
         rows = {name: _count(engine, name) for name in STATISTICS}
     return rows, derived

@@ -5,6 +5,7 @@ said in `entered.sql`, `addressed.sql` and `moments.sql`.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -34,6 +35,20 @@ _FREE = (None, False, False, False, False, False)
 _FOLLOWS = pl.Schema({"place": pl.Int64(), "step_id": pl.Int64()})
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What `entered.sql` has to look at: whether any step follows another, or needs a start by hand."""
+
+    follows: bool
+    by_hand: bool
+
+
+_WANTED = (
+    "SELECT DISTINCT c.occurrence, f.step_id FROM everybody AS c INNER JOIN follows AS f ON c.place = f.place"
+)
+_NONE_WANTED = pl.Schema({"occurrence": pl.Int64(), "step_id": pl.Int64()})
+
+
 def keep_flow(
     engine: Engine,
     campaigns: Sequence[ActiveCampaign],
@@ -42,7 +57,7 @@ def keep_flow(
     clock: Clock,
     *,
     by_name: bool = False,
-) -> None:
+) -> Flow:
     """Make known: flows, follows, predecessors, pauses, starts and orders. Table `everybody` is there.
 
     What is asked for by name waits for no step and needs no start by hand.
@@ -50,17 +65,13 @@ def keep_flow(
     places = list(places_of(campaigns))
     flows = [(place.number, *_FREE) if by_name else _flow_row(place) for place in places]
     follows = [] if by_name else _follows(places, numbers)
-    engine.add(
-        flows=pl.DataFrame(flows, schema=_FLOWS, orient="row"),
-        follows=pl.DataFrame(follows, schema=_FOLLOWS, orient="row"),
-    )
-    wanted = engine.query(
-        "SELECT DISTINCT c.occurrence, f.step_id FROM everybody AS c "
-        "INNER JOIN follows AS f ON c.place = f.place"
-    )
+    declared = pl.DataFrame(flows, schema=_FLOWS, orient="row")
+    engine.add(flows=declared, follows=pl.DataFrame(follows, schema=_FOLLOWS, orient="row"))
+    wanted = engine.query(_WANTED) if follows else pl.DataFrame(schema=_NONE_WANTED)
     engine.add(predecessors=record.predecessors(wanted))
     given = record.orders([active.spec.id for active in campaigns], clock.as_of)
     engine.add(**order_tables(given, numbers))
+    return Flow(follows=declared["above"].count() > 0, by_hand=bool(declared["by_hand"].any()))
 
 
 def _flow_row(place: Place) -> tuple[object, ...]:

@@ -7,29 +7,46 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from automation_pipelines.engine import Engine
+from automation_pipelines.engine import Engine, shape
 from automation_pipelines.planning.steps import Place
+from automation_pipelines.sqlfiles import SqlFiles
 
 _ADDRESSES = pl.Schema({"place": pl.Int64(), "address": pl.String()})
+_FIXED = pl.Schema({"place": pl.Int64(), "address": pl.String(), "recipient_id": pl.Int64()})
+_KEEPERS = frozenset({"account_owner", "success_manager"})
+_NOT_OF_AGENTS = _KEEPERS | {"subject", "customer", "contacts"}
 _SURVIVORS = pl.Schema(dict.fromkeys(("tenant_id", "id", "survivor_id"), pl.Int64()))
 _MERGERS = 10
 """How many mergers of one person are followed; records that were merged in a circle end there too."""
 
 
 def keep_people(engine: Engine, places: Iterable[Place]) -> None:
-    """Keep the tables `fixed_addresses` (place, address, recipient_id) and `survivors`."""
+    """Make known `fixed_addresses` (place, address, recipient_id) and `survivors`."""
     rows = [(place.number, address) for place in places for address in place.step.to]
-    engine.add(
-        named_addresses=pl.DataFrame(rows, schema=_ADDRESSES, orient="row"),
-        survivors=survivors(
-            engine.query("SELECT tenant_id, id, merged_into FROM customers WHERE merged_into IS NOT NULL")
-        ),
-    )
+    merged = engine.frame("customers").filter(pl.col("merged_into").is_not_null())
+    engine.add(survivors=survivors(merged.select("tenant_id", "id", "merged_into")))
+    if not rows:
+        engine.add(fixed_addresses=pl.DataFrame(schema=_FIXED))
+        return
+    engine.add(named_addresses=pl.DataFrame(rows, schema=_ADDRESSES, orient="row"))
     engine.keep(
         "fixed_addresses",
         "SELECT place, min(address) AS address, hash63('to:' || normal_email(address)) AS recipient_id "
         "FROM named_addresses GROUP BY place, hash63('to:' || normal_email(address))",
     )
+
+
+def keep_recipients(engine: Engine, files: SqlFiles) -> None:
+    """Keep table `recipients` for those of table `entered`; only roles that are asked for are looked up."""
+    asked = frozenset(engine.frame("step_roles")["role"])
+    statement = shape(
+        files.find("planning", "recipients").text,
+        staff=bool(asked - _NOT_OF_AGENTS),
+        keepers=bool(asked & _KEEPERS),
+        contacts="contacts" in asked,
+        fixed=bool(engine.count("fixed_addresses")),
+    )
+    engine.keep("recipients", statement)
 
 
 def survivors(merged: pl.DataFrame) -> pl.DataFrame:

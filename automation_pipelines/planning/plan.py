@@ -20,12 +20,12 @@ from automation_pipelines.messages.context import SETTINGS
 from automation_pipelines.model import SETTLED, Purpose, Reason
 from automation_pipelines.planning.candidates import Planned, keep_everybody, scope_frame
 from automation_pipelines.planning.clock import Clock
-from automation_pipelines.planning.flow import keep_flow
+from automation_pipelines.planning.flow import Flow, keep_flow
 from automation_pipelines.planning.gates import HELD, Desk, across, assigns, gate_inputs
 from automation_pipelines.planning.gates import silent as silent_among
 from automation_pipelines.planning.named import ByName
 from automation_pipelines.planning.needs import due_campaigns
-from automation_pipelines.planning.people import keep_people
+from automation_pipelines.planning.people import keep_people, keep_recipients
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.rows import DECISIONS, typed
 from automation_pipelines.planning.steps import Numbers, places_of, small_tables
@@ -104,7 +104,7 @@ def plan(
     """
     known = engine.names()
     selected = [a for a in campaigns if audience_table(a.spec.audience) in known]
-    tenancy = Tenancy(engine.query("SELECT * FROM tenants"), engine.query("SELECT * FROM settings"))
+    tenancy = Tenancy(engine.frame("tenants"), engine.frame("settings"))
     present = selected if by_name else due_campaigns(selected, clock, tenancy)
     if not present:
         return Plan(clock, pl.DataFrame(schema=DECISIONS), scope_frame([]))
@@ -130,18 +130,9 @@ def _judged_alone(made: Planned, campaigns: Sequence[ActiveCampaign], record: Re
     if not engine.count("everybody"):
         return None
     keep_people(engine, places_of(campaigns))
-    keep_flow(engine, campaigns, numbers, record, clock, by_name=made.by_name is not None)
-    engine.add(
-        settled=record.settled(engine.query(_SOUGHT if made.by_name is None else _SOUGHT_BY_NAME)),
-        suppressions=record.suppressions(clock.as_of),
-        past_sends=record.past_sends(numbers),
-        offsets=_offsets(engine, clock),
-        assigns=assigns(places_of(campaigns)),
-        bound=bound(tenancy.settings),
-        **gate_inputs(campaigns, numbers, tenancy.settings, record.past, clock),
-    )
-    engine.keep("forgotten", made.files.find("planning", "forgotten").text, {"salt": record.salt})
-    planner = _Planner(engine, made.files, campaigns, record, clock, tenancy, made.by_name is not None)
+    flow = keep_flow(engine, campaigns, numbers, record, clock, by_name=made.by_name is not None)
+    engine.add(offsets=_offsets(engine, tenancy, clock), bound=bound(tenancy.settings))
+    planner = _Planner(made, campaigns, record, flow)
     slices = -(-engine.count("everybody") // SLICE)
     found = [planner.decide_slice(place, slices) for place in range(slices)]
     decided = [rows for rows in found if rows is not None]
@@ -166,34 +157,48 @@ def _silent(desk: Desk, scope: pl.DataFrame, numbers: Numbers) -> tuple[str, ...
     return tuple(nobody[number] for number in silent_among(desk, sorted(nobody)))
 
 
-def _offsets(engine: Engine, clock: Clock) -> pl.DataFrame:
+def _offsets(engine: Engine, tenancy: Tenancy, clock: Clock) -> pl.DataFrame:
     """The offsets of every zone that could be asked for, over the instants from which moments count."""
-    zones = engine.query(
-        "SELECT time_zone AS zone FROM tenants UNION SELECT time_zone FROM customers "
-        "UNION SELECT time_zone FROM contacts "
-        "UNION SELECT zone_rule FROM everybody WHERE zone_rule NOT IN ('tenant', 'recipient')"
+    rules = engine.query(
+        "SELECT zone_rule, min(anchor_at) AS lo, max(anchor_at) AS hi FROM everybody GROUP BY zone_rule"
     )
-    since, until = engine.query(
-        "SELECT min(moment), max(moment) FROM (SELECT anchor_at AS moment FROM everybody "
-        "UNION ALL SELECT h.at FROM starts AS h UNION ALL SELECT due_at FROM predecessors "
-        "UNION ALL SELECT finished_at FROM predecessors) AS counted"
-    ).row(0)
-    if since is None:
+    before = engine.frame("predecessors")
+    starts = engine.frame("starts")
+    counted = [rules["lo"], rules["hi"], starts["at"], before["due_at"], before["finished_at"]]
+    moments: list[datetime] = pl.concat([one.rename("at") for one in counted]).drop_nulls().to_list()
+    if not moments:
         return calendar.offsets((), clock.as_of, clock.as_of)
-    return calendar.offsets(zones["zone"].drop_nulls(), since, until)
+    zones = {*rules["zone_rule"], *tenancy.tenants["time_zone"]}
+    if "recipient" in zones:
+        own = engine.query("SELECT time_zone FROM customers UNION SELECT time_zone FROM contacts")
+        zones |= {*own["time_zone"].drop_nulls()}
+    return calendar.offsets(sorted(zones - {"tenant", "recipient"}), min(moments), max(moments))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Planner:
     """The line of statements from candidates to decisions. Each drops what only it has used."""
 
-    engine: Engine
-    files: SqlFiles
+    made: Planned
     campaigns: Sequence[ActiveCampaign]
     record: Record
-    clock: Clock
-    tenancy: Tenancy
-    by_name: bool
+    flow: Flow
+    looked_back: bool = False
+
+    @property
+    def engine(self) -> Engine:
+        """Where the statements run."""
+        return self.made.engine
+
+    @property
+    def clock(self) -> Clock:
+        """When it is."""
+        return self.made.clock
+
+    @property
+    def by_name(self) -> bool:
+        """Whether somebody asked for these moments, one by one."""
+        return self.made.by_name is not None
 
     def decide_slice(self, place: int, slices: int) -> pl.DataFrame | None:
         """Decide for one of so many slices of the subjects: every gate looks at one subject at a time."""
@@ -202,20 +207,51 @@ class _Planner:
             "SELECT * FROM everybody WHERE hash63(tenant_id || ':' || subject_id) % $slices = $place",
             {"slices": slices, "place": place},
         )
-        self._keep("entered")
+        entered = shape(self._text("entered"), follows=self.flow.follows, by_hand=self.flow.by_hand)
+        self.engine.keep("entered", entered)
         self.engine.drop("candidates")
-        self._keep("recipients")
-        self._keep("addressed", as_of=self.clock.as_of)
+        keep_recipients(self.engine, self.made.files)
+        self._address()
         self.engine.drop("entered", "recipients")
         self._fall_due()
-        self._keep("unsettled")
+        due = self.engine.count("due")
+        if due:
+            self._look_back()
+            self._keep("unsettled")
         self.engine.drop("due")
+        return self._decide_unsettled() if due else None
+
+    def _address(self) -> None:
+        """Keep table `addressed`: the local days and times at which moments count."""
+        paused = bool(self.engine.count("pauses"))
+        times = {"as_of": self.clock.as_of} if paused else {}
+        self.engine.keep("addressed", shape(self._text("addressed"), pauses=paused), times)
+
+    def _decide_unsettled(self) -> pl.DataFrame | None:
         rows = self._decide() if self.engine.count("unsettled") else None
         self.engine.drop("unsettled")
         return rows
 
+    def _look_back(self) -> None:
+        """Ask the past, once for all slices, what is asked of those only who have something due."""
+        if self.looked_back:
+            return
+        numbers, settings = self.made.numbers, self.made.tenancy.settings
+        self.engine.add(
+            settled=self.record.settled(self.engine.query(_SOUGHT_BY_NAME if self.by_name else _SOUGHT)),
+            suppressions=self.record.suppressions(self.clock.as_of),
+            past_sends=self.record.past_sends(numbers),
+            assigns=assigns(places_of(self.campaigns)),
+            **gate_inputs(self.campaigns, numbers, settings, self.record.past, self.clock),
+        )
+        self._keep("forgotten", salt=self.record.salt)
+        self.looked_back = True
+
     def _keep(self, name: str, **values: object) -> None:
-        self.engine.keep(name, self.files.find("planning", name).text, values)
+        self.engine.keep(name, self._text(name), values)
+
+    def _text(self, name: str) -> str:
+        return self.made.files.find("planning", name).text
 
     def _fall_due(self) -> None:
         """Keep table `due`: the moments of the window, moved to where their send window is open."""
@@ -226,14 +262,14 @@ class _Planner:
         times = {"as_of": self.clock.as_of} if self.by_name else {}
         schedules = [active.spec.schedule for active in self.campaigns]
         spread = any(schedule.spread.longest for schedule in schedules if schedule)
-        falling_due = shape(self.files.find("planning", statement).text, spread=spread)
+        falling_due = shape(self._text(statement), spread=spread)
         self.engine.keep("due", falling_due, times)
         self.engine.drop("addressed")
 
     def _slots(self) -> pl.DataFrame:
         """The openings of the send windows that occur; no more than a year back."""
         windows = {a.spec.id: a.spec.window for a in self.campaigns if a.spec.window}
-        gates = list(gates_of(self.engine, windows))
+        gates = list(gates_of(self.engine, windows)) if windows or self.engine.count("bound") else []
         earliest = self.clock.as_of - 366 * _DAY
         bound = [a for a in self.campaigns if a.spec.window or a.spec.purpose is Purpose.MARKETING]
         starts = [max(self.clock.due_from(a.spec), earliest) for a in bound]
@@ -242,7 +278,7 @@ class _Planner:
         return calendar.window_slots(gates, since, self.clock.ahead + 2 * _DAY)
 
     def _decide(self) -> pl.DataFrame:
-        keep_judged(self.engine, self.files, self.campaigns, self.clock)
+        keep_judged(self.engine, self.made.files, self.campaigns, self.clock)
         self._keep("moments")
         self.engine.drop("judged")
         repeats = self.engine.query(
@@ -257,10 +293,10 @@ class _Planner:
         )
         self.engine.keep("contacted", CONTACTED.format("moments"))
         self._keep("people")
-        reached = shape(self.files.find("planning", "reached").text, several=self._several_ways())
+        reached = shape(self._text("reached"), several=self._several_ways())
         self.engine.keep("reached", reached, {"as_of": self.clock.as_of, "salt": self.record.salt})
         times = {"as_of": self.clock.as_of, "late_before": self.clock.late_before}
-        decided = shape(self.files.find("planning", "decided").text, held_out=self._held_out())
+        decided = shape(self._text("decided"), held_out=self._held_out())
         rows = self.engine.query(decided, times)
         self.engine.drop("moments", "contacted", "people", "reached")
         return rows
@@ -272,7 +308,7 @@ class _Planner:
     def _held_out(self) -> bool:
         """Whether anybody could be held out of anything."""
         own = any(active.spec.policy.holdout for active in self.campaigns)
-        return own or bool(self.tenancy.values("holdout"))
+        return own or bool(self.made.tenancy.values("holdout"))
 
 
 def profiles(tenancy: Tenancy) -> pl.DataFrame:

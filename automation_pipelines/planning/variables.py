@@ -13,6 +13,7 @@ from automation_pipelines.catalogue.types import Audience, Type
 from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.model import Reason
+from automation_pipelines.planning.people import keep_recipients
 from automation_pipelines.planning.places import Place, places_of
 from automation_pipelines.selection import audience_table
 from automation_pipelines.sqlfiles import SqlFiles
@@ -104,7 +105,7 @@ def _copied(engine: Engine, files: SqlFiles, wanted: dict[int, tuple[str, ...]])
         fixed_addresses=pl.DataFrame(schema={"place": pl.Int64, "recipient_id": pl.Int64}),
     )
     # Who holds a role is the same question for those who get a copy.
-    engine.keep("recipients", files.find("planning", "recipients").text)
+    keep_recipients(engine, files)
     engine.keep(
         "contacted",
         CONTACTED.format(

@@ -47,10 +47,11 @@ dated AS (
     LEFT JOIN bound AS g ON p.tenant_id = g.tenant_id AND s.channel = g.channel AND g.country IS NULL
     LEFT JOIN bound AS h ON p.tenant_id = h.tenant_id AND s.channel = h.channel AND p.country = h.country
     LEFT JOIN offsets AS o ON p.zone = o.zone AND p.base_at >= o.since AND p.base_at < o.until
-),
+)
 
+{% if pauses %}
 -- The pauses by hand since the moment counts, in its own zone; one that is not over lasts until now.
-paused AS (
+, paused AS (
     SELECT
         d.candidate_id,
         d.recipient_id,
@@ -106,3 +107,9 @@ SELECT
     d.anchor_day + d.days + coalesce(h.days, 0) AS day
 FROM dated AS d
 LEFT JOIN shifts AS h ON d.candidate_id = h.candidate_id AND d.recipient_id = h.recipient_id
+{% else %}
+SELECT
+    d.*,
+    d.anchor_day + d.days AS day
+FROM dated AS d
+{% endif %}

@@ -1,4 +1,5 @@
 -- One row per candidate that exists, with the instant it counts from: after a step, that one's finish.
+{% if follows %}
 WITH above AS (
     SELECT
         c.candidate_id,
@@ -17,9 +18,15 @@ WITH above AS (
             AND w.step_id = p.step_id
             AND c.subject_id = p.subject_id
     GROUP BY c.candidate_id
-),
+)
 
-begun AS (
+{% endif %}
+{% if by_hand %}
+{% if follows %}
+, begun AS (
+{% else %}
+WITH begun AS (
+{% endif %}
     SELECT
         c.candidate_id,
         max(h.at) AS base_at
@@ -32,15 +39,42 @@ begun AS (
     GROUP BY c.candidate_id
 )
 
+{% endif %}
 SELECT
     c.*,
+    {% if follows and by_hand %}
     coalesce(a.base_at, CASE WHEN c.anchor_at IS NOT NULL THEN greatest(c.anchor_at, e.base_at) END) AS base_at,
+    {% elif follows %}
+    coalesce(a.base_at, c.anchor_at) AS base_at,
+    {% elif by_hand %}
+    CASE WHEN c.anchor_at IS NOT NULL THEN greatest(c.anchor_at, e.base_at) END AS base_at,
+    {% else %}
+    c.anchor_at AS base_at,
+    {% endif %}
+    {% if follows %}
     coalesce(a.waiting, false) AS waiting,
     CASE WHEN a.waiting THEN f.above END AS waiting_for,
     f.requires_sent,
     a.sent AS above_sent
+    {% else %}
+    false AS waiting,
+    CAST(NULL AS VARCHAR) AS waiting_for,
+    f.requires_sent,
+    CAST(NULL AS BOOLEAN) AS above_sent
+    {% endif %}
 FROM candidates AS c
 INNER JOIN flows AS f ON c.place = f.place
+{% if follows %}
 LEFT JOIN above AS a ON c.candidate_id = a.candidate_id
+{% endif %}
+{% if by_hand %}
 LEFT JOIN begun AS e ON c.candidate_id = e.candidate_id
-WHERE (f.above IS NULL OR a.candidate_id IS NOT NULL) AND (NOT f.by_hand OR e.candidate_id IS NOT NULL)
+{% endif %}
+WHERE
+    true
+    {% if follows %}
+    AND (f.above IS NULL OR a.candidate_id IS NOT NULL)
+    {% endif %}
+    {% if by_hand %}
+    AND (NOT f.by_hand OR e.candidate_id IS NOT NULL)
+    {% endif %}

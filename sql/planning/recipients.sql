@@ -12,6 +12,7 @@ WITH asked AS (
     INNER JOIN step_roles AS r ON c.place = r.place AND coalesce(r.tenant_id, c.tenant_id) = c.tenant_id
 ),
 
+{% if staff %}
 agents AS (
     SELECT DISTINCT a.tenant_id, a.agent_id FROM asked AS a
 ),
@@ -54,6 +55,8 @@ staff AS (
     WHERE m.active
 ),
 
+{% endif %}
+{% if keepers %}
 -- Who holds a role for an account, of the staff.
 keepers AS (
     SELECT a.tenant_id, a.id AS account_id, 'account_owner' AS role, u.id AS person_id
@@ -67,6 +70,7 @@ keepers AS (
     WHERE u.active
 ),
 
+{% endif %}
 reached AS (
     SELECT
         a.candidate_id,
@@ -84,15 +88,20 @@ reached AS (
     FROM asked AS a
     LEFT JOIN survivors AS s ON a.customer_id = s.id AND a.tenant_id = s.tenant_id
     WHERE a.role = 'customer' AND a.customer_id IS NOT NULL
+    {% if staff %}
     UNION ALL
     SELECT a.candidate_id, p.person_id AS recipient_id, 'user' AS recipient_kind, p.person_id
     FROM asked AS a
     INNER JOIN staff AS p
         ON a.role = p.role AND a.tenant_id = p.tenant_id AND a.agent_id IS NOT DISTINCT FROM p.agent_id
+    {% endif %}
+    {% if keepers %}
     UNION ALL
     SELECT a.candidate_id, p.person_id AS recipient_id, 'user' AS recipient_kind, p.person_id
     FROM asked AS a
     INNER JOIN keepers AS p ON a.role = p.role AND a.tenant_id = p.tenant_id AND a.account_id = p.account_id
+    {% endif %}
+    {% if contacts %}
     UNION ALL
     SELECT
         a.candidate_id,
@@ -102,10 +111,13 @@ reached AS (
     FROM asked AS a
     INNER JOIN contacts AS p ON a.tenant_id = p.tenant_id AND a.account_id = p.account_id
     WHERE a.role = 'contacts' AND p.active
+    {% endif %}
+    {% if fixed %}
     UNION ALL
     SELECT c.candidate_id, f.recipient_id, 'fixed' AS recipient_kind, f.recipient_id AS person_id
     FROM entered AS c
     INNER JOIN fixed_addresses AS f ON c.place = f.place
+    {% endif %}
 )
 
 SELECT
