@@ -16,7 +16,7 @@ from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
 from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import LockedError
 from automation_pipelines.installation import Installation
-from automation_pipelines.orchestration import records, specs
+from automation_pipelines.orchestration import figures, records, specs
 from automation_pipelines.orchestration.checks import broken_contracts, contract_specs, kept_contracts
 from automation_pipelines.orchestration.metadata import OPEN, ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation, Release
@@ -219,9 +219,7 @@ def _commit(run_id: str, installation: Installation, files: RunFiles, work: Work
 
 def _job_metadata(done: TickResult) -> Metadata:
     return {
-        "planned": dg.MetadataValue.int(done.planned),
-        "settled_otherwise": dg.MetadataValue.int(done.settled),
-        "moments": dg.MetadataValue.int(len(done.plan.rows)),
+        **figures.of_tick(done),
         "notices": dg.MetadataValue.md("\n".join(f"- {notice}" for notice in done.notices) or "none"),
         OPEN: dg.MetadataValue.int(len(done.plan.rows) - len(done.plan.settled)),
     }

@@ -6,6 +6,7 @@ Each calls one stage and says what it did. What an asset is called and means is 
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
+from threading import Event
 
 import dagster as dg
 import polars as pl
@@ -17,8 +18,9 @@ from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
 from automation_pipelines.files import FileStore
 from automation_pipelines.installation import Installation
-from automation_pipelines.orchestration import records, runs, specs
+from automation_pipelines.orchestration import figures, records, runs, specs
 from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
+from automation_pipelines.orchestration.endings import postponed
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown, table
 from automation_pipelines.orchestration.resources import Automation, system_clock
 
@@ -44,33 +46,46 @@ def outcome_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.Asse
 
 def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_asset(name="deliveries", specs=[spec])
-    def deliveries(context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]) -> Result:
+    def deliveries(
+        context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]
+    ) -> Iterator[Result]:
         """Hand over everything that is due."""
-        installation, channels = automation.installation, automation.channels()
-        installation.database.require_current()
-        with closing(channels):
-            done = deliver(
-                installation.database,
-                channels,
-                installation.campaigns,
-                installation.settings,
-                clock=automation.clock,
-                owner=f"dagster:{context.run.run_id}",
+        automation.installation.database.require_current()
+        with postponed() as told:
+            metadata = _deliver(context, automation, told)
+        if told.is_set():
+            context.log_event(dg.AssetMaterialization(specs.DELIVERIES, metadata=metadata))
+            context.log.warning(
+                "told to end: what was in flight is finished, the rest waits for the next run"
             )
-        now = automation.clock()
-        numbers: Metadata = {name: dg.MetadataValue.int(count) for name, count in asdict(done).items()}
-        behind = records.lag(installation, now) / timedelta(minutes=1)
-        return Result(
-            metadata={
-                ROWS: dg.MetadataValue.int(done.completed + done.dead + done.skipped + done.cancelled),
-                **numbers,
-                "ledger_lag_minutes": dg.MetadataValue.float(round(behind, 1)),
-                "jobs_of_two_days": markdown(counts(records.by_state(installation, now - 2 * _DAY), "state")),
-                "preview": table(records.latest_deliveries(installation)),
-            }
-        )
+            raise dg.DagsterExecutionInterruptedError
+        yield Result(metadata=metadata)
 
     return deliveries
+
+
+def _deliver(context: dg.AssetExecutionContext, automation: Automation, told: Event) -> Metadata:
+    installation, channels, since = automation.installation, automation.channels(), automation.clock()
+    with closing(channels):
+        done = deliver(
+            installation.database,
+            channels,
+            installation.campaigns,
+            installation.settings,
+            clock=automation.clock,
+            owner=f"dagster:{context.run.run_id}",
+            stop=told.is_set,
+            nap=told.wait,
+        )
+    now = automation.clock()
+    metadata = figures.of_delivery(installation.database, done, since, now)
+    if done.expired or done.late:
+        context.log.warning(metadata["lateness"].value)
+    return {
+        ROWS: dg.MetadataValue.int(done.completed + done.dead + done.skipped + done.cancelled),
+        **metadata,
+        "preview": table(records.latest_deliveries(installation)),
+    }
 
 
 def _feedback(spec: dg.AssetSpec) -> dg.AssetsDefinition:

@@ -65,12 +65,6 @@ def ledger(installation: Installation, now: datetime) -> Metadata:
     return {"preview": table(newest), "ledger_lag_minutes": dg.MetadataValue.float(round(behind, 1))}
 
 
-def by_state(installation: Installation, since: datetime) -> dict[str, int]:
-    """Jobs due since then by state."""
-    found = operations.count_by_state(installation.database, operations.JobFilter(since=since))
-    return {str(state): count for state, count in found.items()}
-
-
 def latest_deliveries(installation: Installation) -> pl.DataFrame:
     """The jobs that ended last, without addresses."""
     final = (State.COMPLETED, State.DEAD, State.UNKNOWN)

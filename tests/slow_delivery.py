@@ -1,0 +1,35 @@
+"""What Dagster loads in a process of a test: delivery through a channel that notes every letter and is slow."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from automation_pipelines.model import Handoff, Outcome, Sent
+from automation_pipelines.orchestration import build_definitions
+from automation_pipelines.settings import Settings
+
+SECONDS = 1.5
+
+
+@dataclass
+class Slow:
+    """A provider that keeps a log."""
+
+    log: Path
+    name: str = "email"
+    repeatable: bool = False
+
+    def send(self, handoffs: Sequence[Handoff]) -> list[Outcome | None]:
+        """Note them, and answer later."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.writelines(f"{handoff.job_id}\n" for handoff in handoffs)
+        time.sleep(SECONDS)
+        return [Sent(None) for _ in handoffs]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+_settings = Settings()
+defs = build_definitions(_settings, channels=lambda: {"email": Slow(_settings.home / "provider.log")})
