@@ -508,6 +508,7 @@ installation = sa.Table(
     sa.Column("held_at", UtcDateTime, nullable=True),
     sa.Column("held_because", sa.Text, nullable=True),
     sa.Column("lost_since", UtcDateTime, nullable=True),  # what happened from then on it may not know
+    sa.Column("holds", sa.Integer, nullable=False, server_default="0"),  # so many there were, with this one
     sa.CheckConstraint("id = 1", name="single"),
     sa.CheckConstraint(
         "(held_at IS NULL) = (held_because IS NULL) AND (held_at IS NULL) = (lost_since IS NULL)", name="held"

@@ -78,6 +78,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("held_at", UtcDateTime(), nullable=True))
         batch.add_column(sa.Column("held_because", sa.Text(), nullable=True))
         batch.add_column(sa.Column("lost_since", UtcDateTime(), nullable=True))
+        batch.add_column(sa.Column("holds", sa.Integer(), server_default="0", nullable=False))
         batch.create_check_constraint(op.f("ck_installation_held"), _HELD)
     _move_customers()
     op.add_column("job_payloads", sa.Column("fallbacks", sa.Text(), nullable=True))
