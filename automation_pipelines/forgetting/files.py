@@ -10,12 +10,13 @@ from pathlib import Path
 
 import polars as pl
 
-from automation_pipelines import decisions
+from automation_pipelines import archive, decisions
 from automation_pipelines.files import FileStore, rewrite
-from automation_pipelines.ledger.erasing import MARK, Erased, Person, mark
+from automation_pipelines.ledger.erasing import MARK, Erased, Eraser, mark
 
 _DECISIONS = (decisions.DATASET, decisions.LOOKS)
 _ADDRESSES = ("address", "email", "phone", "push_token", "wallet_pass")
+_TOLD = ("variables", "error", "fallbacks", "rejections")
 _FEEDBACK = ("done", "rejected")
 
 
@@ -24,9 +25,7 @@ class Shelves:
     """The files of an installation, and whom they are searched for."""
 
     files: FileStore
-    person: Person
-    subjects: frozenset[tuple[str, int]]
-    """(campaign, subject_id) of all that is theirs."""
+    eraser: Eraser
     salt: str
     dry_run: bool
 
@@ -34,7 +33,10 @@ class Shelves:
         """Erase them from every Parquet file; how many rows of what kind."""
         for dataset in _DECISIONS:
             yield Erased(dataset.replace("_", " "), self._mark(dataset))
-        kept = {*_DECISIONS, "stats"}
+        yield Erased(
+            "archived payloads", sum(self._unpack(path) for path in self.files.paths(archive.DATASET))
+        )
+        kept = {*_DECISIONS, archive.DATASET, "stats"}
         for folder in sorted(path for path in self.files.root.glob("*") if path.is_dir()):
             if folder.name not in kept:
                 rows = sum(self._drop(path) for path in sorted(folder.rglob("[!.]*.parquet")))
@@ -43,7 +45,7 @@ class Shelves:
     def _mark(self, dataset: str) -> int:
         """Put marks where decisions hold keys of theirs; the rest of a decision is nobody's."""
         paths = self.files.paths(dataset)
-        if not paths or not self.subjects:
+        if not paths or not self.eraser.subjects:
             return 0
         columns = ["tenant_id", "campaign", "subject_id", "subject_text"]
         found = (
@@ -62,11 +64,11 @@ class Shelves:
     @property
     def _clear(self) -> pl.Expr:
         """Whether a decision is about them and still names a key."""
-        theirs = sorted(f"{campaign}:{number}" for campaign, number in self.subjects)
+        theirs = sorted(f"{campaign}:{number}" for campaign, number in self.eraser.subjects)
         own = pl.format("{}:{}", "campaign", "subject_id").is_in(theirs)
         text = pl.col("subject_text")
         named = text.is_not_null() & ~text.str.contains(MARK)
-        return (pl.col("tenant_id") == self.person.tenant_id) & own & named
+        return (pl.col("tenant_id") == self.eraser.person.tenant_id) & own & named
 
     @property
     def _marked(self) -> pl.Expr:
@@ -86,18 +88,56 @@ class Shelves:
             rewrite(path, left)
         return len(frame) - len(left)
 
+    def _unpack(self, path: Path) -> int:
+        """Take their payloads out of a file of the archive, and them out of others'; how many of both."""
+        frame = pl.read_parquet(path, hive_partitioning=False)
+        theirs = frame.select(self._own_payload).to_series()
+        others = frame.filter(~theirs)
+        naming = others.select(self._naming).to_series()
+        touched = len(frame) - len(others) + len(others.filter(naming))
+        if touched and not self.dry_run:
+            told = [pl.col(name).map_elements(self.eraser.redacted, pl.String) for name in _TOLD]
+            cleaned = others.filter(naming).with_columns(told)
+            rewrite(path, pl.concat([others.filter(~naming), cleaned]).sort("job_id"))
+        return touched
+
+    @property
+    def _own_payload(self) -> pl.Expr:
+        person = self.eraser.person
+        own = (
+            pl.col("customer_id").is_in(sorted(person.customers)),
+            pl.col("address_hash").is_in(sorted(self.eraser.hashes)),
+        )
+        return (pl.col("tenant_id") == person.tenant_id) & pl.any_horizontal(
+            one.fill_null(value=False) for one in own
+        )
+
+    @property
+    def _naming(self) -> pl.Expr:
+        """As `Eraser.quoting` has it."""
+        person = self.eraser.person
+
+        def names(column: str, texts: Collection[str]) -> pl.Expr:
+            found = pl.col(column).str.contains_any(sorted(texts) or ["\0"], ascii_case_insensitive=True)
+            return found.fill_null(value=False)
+
+        digest = pl.col("variables").str.contains('"items":[', literal=True).fill_null(value=False)
+        digest = digest & names("variables", self.eraser.names)
+        told = pl.any_horizontal(digest, *(names(column, person.addresses) for column in _TOLD))
+        return (pl.col("tenant_id") == person.tenant_id) & told
+
     def _about_them(self, name: str, columns: Collection[str]) -> pl.Expr | None:
-        customers = sorted(self.person.customers)
+        customers = sorted(self.eraser.person.customers)
         own = [pl.col("customer_id").is_in(customers)] if "customer_id" in columns else []
         own += [pl.col("id").is_in(customers)] if name == "customers" else []
         own += [
-            pl.col(column).str.strip_chars().is_in(sorted(self.person.addresses))
+            pl.col(column).str.strip_chars().is_in(sorted(self.eraser.person.addresses))
             for column in _ADDRESSES
             if column in columns
         ]
         if not own or "tenant_id" not in columns:
             return None
-        return (pl.col("tenant_id") == self.person.tenant_id) & pl.any_horizontal(
+        return (pl.col("tenant_id") == self.eraser.person.tenant_id) & pl.any_horizontal(
             one.fill_null(value=False) for one in own
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 import sqlalchemy as sa
 
+from automation_pipelines import archive
 from automation_pipelines.catalogue.sources import CRM_SOURCES
 from automation_pipelines.engine import open_engine
 from automation_pipelines.errors import RefusedError
@@ -51,7 +52,7 @@ def find(installation: Installation, key: str, tenant_id: int | None) -> Person:
     records |= set(_owned(installation, tenant, sorted(customers), texts)) if len(known) else set()
     contacts = set(_contacts(people)) | {(c, f"customer:{one}") for c in _OWN for one in customers}
     crm = Person(tenant, customers, frozenset(contacts), _texts(people, "name"), frozenset(records))
-    return _with_ledger(installation.database, crm)
+    return _with_record(installation, crm)
 
 
 def customer_number(installation: Installation, key: str) -> int:
@@ -126,16 +127,17 @@ def _texts(people: pl.DataFrame, column: str) -> frozenset[str]:
     return frozenset(filter(None, stripped))
 
 
-def _with_ledger(db: Database, person: Person) -> Person:
+def _with_record(installation: Installation, person: Person) -> Person:
     """The same, with what only the record of what they were sent tells."""
+    db = installation.database
     contacts, names = set(person.contacts), set(person.names)
-    for channel, address, fallbacks, variables in _told(db, person):
+    for channel, address, fallbacks, variables in _told(installation, person).iter_rows():
         ways = [(channel, address), *((way.channel, way.address) for way in ways_of(fallbacks))]
         contacts |= {spread for way in ways for spread in _spread(*way)}
         recipient = json.loads(variables).get("recipient") or {}
         names |= {recipient["name"]} if recipient.get("name") else set()
         contacts |= {
-            (channel, recipient[kind])
+            (channel, recipient[kind].strip())
             for kind in ("email", "phone")
             if recipient.get(kind)
             for channel in _KINDS[kind]
@@ -150,17 +152,22 @@ def _spread(channel: str, address: str) -> Iterable[tuple[str, str]]:
     return ((each, address.strip()) for each in kind)
 
 
-def _told(db: Database, person: Person) -> list[tuple[str, str, str | None, str]]:
+def _told(installation: Installation, person: Person) -> pl.DataFrame:
+    """(channel, address, fallbacks, variables) of every message to them, those in the archive included."""
     j, p = jobs.c, job_payloads.c
+    columns = (p.address, p.fallbacks, p.variables)
     wanted = (
-        sa.select(j.channel, p.address, p.fallbacks, p.variables)
-        .join(job_payloads, p.job_id == j.id)
+        sa.select(j.id.label("job_id"), j.channel, *columns)
+        .outerjoin(job_payloads, p.job_id == j.id)
         .where(j.tenant_id == person.tenant_id, j.customer_id.in_(sorted(person.customers)))
         # Recipient 0 is the customer; messages about them go to staff, too.
-        .where(j.recipient_id == 0, p.address.is_not(None))
+        .where(j.recipient_id == 0)
     )
-    with db.reading() as connection:
-        return [tuple(row) for row in connection.execute(wanted)]
+    held = installation.database.read(wanted)
+    gone = held.filter(pl.col("address").is_null())["job_id"]
+    archived = archive.of_jobs(installation.files, gone.to_list())
+    both = pl.concat([held, archived.select(held.columns)], how="vertical_relaxed")
+    return both.filter(pl.col("address").is_not_null()).drop("job_id")
 
 
 def _records(db: Database, person: Person) -> Iterator[Record]:

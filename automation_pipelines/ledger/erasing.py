@@ -127,7 +127,7 @@ class Eraser:
     def __init__(self, db: Database, person: Person) -> None:
         """Look up which campaigns are about what they have."""
         self._db = db
-        self._person = person
+        self.person = person
         self._about = subjects_of(db)
         self.subjects = frozenset(
             (campaign, record.id)
@@ -136,11 +136,11 @@ class Eraser:
             if record.source == source
         )
         """(campaign, subject_id) of all that is theirs."""
-        self._hashes = sorted({address_hash(db.salt, *contact) for contact in person.contacts})
+        self.hashes = sorted({address_hash(db.salt, *contact) for contact in person.contacts})
 
     def suppress(self, connection: sa.Connection, at: datetime) -> int:
         """Suppress them and their addresses for every topic; how many suppressions."""
-        person, salt = self._person, self._db.salt
+        person, salt = self.person, self._db.salt
         hashed = [(channel, address_hash(salt, channel, address)) for channel, address in person.contacts]
         hashed += [(EVERYWHERE, customer_hash(salt, number)) for number in person.customers]
         entries = [
@@ -175,11 +175,11 @@ class Eraser:
         about = sorted({campaign for campaign, source in self._about if source == "customers"})
         themselves = j.campaign_id.in_(sa.select(i.id).where(i.campaign.in_(about)))
         return sa.and_(
-            j.tenant_id == self._person.tenant_id,
+            j.tenant_id == self.person.tenant_id,
             sa.or_(
-                j.customer_id.in_(sorted(self._person.customers)),
-                job_payloads.c.address_hash.in_(self._hashes),
-                sa.and_(j.subject_id.in_(sorted(self._person.customers)), themselves),
+                j.customer_id.in_(sorted(self.person.customers)),
+                job_payloads.c.address_hash.in_(self.hashes),
+                sa.and_(j.subject_id.in_(sorted(self.person.customers)), themselves),
             ),
         )
 
@@ -194,7 +194,7 @@ class Eraser:
     ) -> Iterator[Erased]:
         """Erase all there is of them; `identities_of` their hand-offs."""
         ids = self._ids([job.id for job in held])
-        payload, tenant = job_payloads.c, self._person.tenant_id
+        payload, tenant = job_payloads.c, self.person.tenant_id
         yield self._done(connection, "payloads", sa.delete(job_payloads).where(payload.job_id.in_(ids)))
         yield Erased("payloads of others", self._redact_payloads(connection))
         yield self._done(connection, "events", self._events(ids))
@@ -203,15 +203,13 @@ class Eraser:
             yield self._done(connection, table.name, sa.delete(table).where(self._rows(table)))
         yield Erased("interventions", self._interventions(connection))
         for table in (consents, conversations):
-            own = sa.and_(table.c.tenant_id == tenant, table.c.address_hash.in_(self._hashes))
+            own = sa.and_(table.c.tenant_id == tenant, table.c.address_hash.in_(self.hashes))
             yield self._done(connection, table.name, sa.delete(table).where(own))
-        sent = sa.and_(past_sends.c.tenant_id == tenant, past_sends.c.address_hash.in_(self._hashes))
+        sent = sa.and_(past_sends.c.tenant_id == tenant, past_sends.c.address_hash.in_(self.hashes))
         yield self._done(
             connection, "past sends", sa.update(past_sends).where(sent).values(address_hash=None)
         )
-        told = (
-            sa.update(breakers).where(_mention(breakers.c.error, self._person.addresses)).values(error=None)
-        )
+        told = sa.update(breakers).where(_mention(breakers.c.error, self.person.addresses)).values(error=None)
         yield self._done(connection, "errors of breakers", told)
         yield Erased("audit", self._audit(connection))
 
@@ -222,8 +220,8 @@ class Eraser:
         e = events.c
         own = sa.or_(
             e.job_id.in_(ids),
-            sa.and_(e.tenant_id == self._person.tenant_id, e.address_hash.in_(self._hashes)),
-            _mention(e.detail, self._person.addresses),
+            sa.and_(e.tenant_id == self.person.tenant_id, e.address_hash.in_(self.hashes)),
+            _mention(e.detail, self.person.addresses),
         )
         something = sa.or_(e.detail.is_not(None), e.address_hash.is_not(None))
         return sa.update(events).where(own, something).values(detail=None, address_hash=None)
@@ -232,25 +230,23 @@ class Eraser:
         n = notifications.c
         named = self._among("named", {"identity": sa.String()}, {(one,) for one in identities_of})
         own = sa.and_(
-            n.tenant_id == self._person.tenant_id,
-            n.recipient.in_([f"customer:{number}" for number in sorted(self._person.customers)]),
+            n.tenant_id == self.person.tenant_id,
+            n.recipient.in_([f"customer:{number}" for number in sorted(self.person.customers)]),
         )
         return sa.delete(notifications).where(sa.or_(own, n.identity.in_(sa.select(named.c.identity))))
 
     def _rows(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        rows = {(record.source, record.id) for record in self._person.records}
+        rows = {(record.source, record.id) for record in self.person.records}
         own = self._among("own", {"source": sa.String(), "id": sa.BigInteger()}, rows)
         key = sa.tuple_(table.c.source, table.c.row_id)
-        return sa.and_(
-            table.c.tenant_id == self._person.tenant_id, key.in_(sa.select(own.c.source, own.c.id))
-        )
+        return sa.and_(table.c.tenant_id == self.person.tenant_id, key.in_(sa.select(own.c.source, own.c.id)))
 
     def _interventions(self, connection: sa.Connection) -> int:
         i = interventions.c
         key = sa.tuple_(i.campaign, i.subject_id)
         own = self._among("own", {"campaign": sa.String(), "id": sa.BigInteger()}, self.subjects)
         wanted = sa.select(i.id, i.subject_text).where(
-            i.tenant_id == self._person.tenant_id, key.in_(sa.select(own.c.campaign, own.c.id))
+            i.tenant_id == self.person.tenant_id, key.in_(sa.select(own.c.campaign, own.c.id))
         )
         clear = [row for row in connection.execute(wanted).all() if not is_mark(row.subject_text)]
         for row in clear:
@@ -265,26 +261,26 @@ class Eraser:
         wanted = sa.select(p.job_id, *texts).join(jobs, jobs.c.id == p.job_id).where(self._naming())
         found = connection.execute(wanted).mappings().all()
         for row in found:
-            values = {text.name: self._redacted(row[text.name]) for text in texts}
+            values = {text.name: self.redacted(row[text.name]) for text in texts}
             connection.execute(sa.update(job_payloads).where(p.job_id == row["job_id"]).values(values))
         return len(found)
 
     def _naming(self) -> sa.ColumnElement[bool]:
         """Whether a payload names them. Others may have the same name: it counts only in a digest."""
         p = job_payloads.c
-        digest = sa.and_(p.variables.contains('"items":['), _mention(p.variables, self._names))
+        digest = sa.and_(p.variables.contains('"items":['), _mention(p.variables, self.names))
         texts = (p.variables, p.error, p.fallbacks, p.rejections)
-        named = (_mention(text, self._person.addresses) for text in texts)
-        return sa.and_(jobs.c.tenant_id == self._person.tenant_id, sa.or_(digest, *named))
+        named = (_mention(text, self.person.addresses) for text in texts)
+        return sa.and_(jobs.c.tenant_id == self.person.tenant_id, sa.or_(digest, *named))
 
     def _audit(self, connection: sa.Connection) -> int:
         """Orders name their subjects by the CRM's keys."""
         a = audit.c
         orders = sa.or_(a.action.like("subject.%"), a.action == "campaign.run")
-        wanted = sa.select(a.id, a.detail).where(sa.or_(orders, _mention(a.detail, self._person.addresses)))
+        wanted = sa.select(a.id, a.detail).where(sa.or_(orders, _mention(a.detail, self.person.addresses)))
         changed = 0
         for row in connection.execute(wanted).all():
-            detail = self._redacted(json.dumps(self._unnamed(json.loads(row.detail))))
+            detail = self.redacted(json.dumps(self._unnamed(json.loads(row.detail))))
             if detail != row.detail:
                 connection.execute(sa.update(audit).where(a.id == row.id).values(detail=detail))
                 changed += 1
@@ -292,7 +288,7 @@ class Eraser:
 
     def _unnamed(self, detail: dict[str, Any]) -> dict[str, Any]:
         """An audit entry with marks instead of their keys."""
-        if detail.get("tenant", detail.get("tenant_id")) not in (None, self._person.tenant_id):
+        if detail.get("tenant", detail.get("tenant_id")) not in (None, self.person.tenant_id):
             return detail
         about = {source for campaign, source in self._about if campaign == detail.get("campaign")}
         fields = {"subject": about, "subjects": about, "customers": {"customers"}}
@@ -304,16 +300,18 @@ class Eraser:
     def _marked(self, value: object, sources: Collection[str]) -> object:
         if isinstance(value, list):
             return [self._marked(one, sources) for one in value]
-        theirs = {record.text for record in self._person.records if record.source in sources}
+        theirs = {record.text for record in self.person.records if record.source in sources}
         named = isinstance(value, str) and value in theirs and not is_mark(value)
         return mark(self._db.salt, str(value)) if named else value
 
     @property
-    def _names(self) -> frozenset[str]:
-        return frozenset(name for name in self._person.names if len(name) >= _SHORTEST and " " in name)
+    def names(self) -> frozenset[str]:
+        """Their names that are long enough to be looked for in texts."""
+        return frozenset(name for name in self.person.names if len(name) >= _SHORTEST and " " in name)
 
-    def _redacted(self, text: str | None) -> str | None:
-        texts = sorted(self._person.addresses | self._names, key=len, reverse=True)
+    def redacted(self, text: str | None) -> str | None:
+        """A text without their addresses and their name."""
+        texts = sorted(self.person.addresses | self.names, key=len, reverse=True)
         if text is None or not texts:
             return text
         pattern = "|".join(map(re.escape, texts))
