@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from automation_pipelines.ledger import holds
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.figures import HOUR, figures
 
@@ -36,6 +37,9 @@ class Figures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read the ledger once for all metrics."""
         now = self._clock()
+        held = GaugeMetricFamily("automation_delivery_held", "1 while a restored ledger lets nothing leave.")
+        held.add_metric([], float(holds.current(self._db) is not None))
+        yield held
         rows = figures(self._db, now - HOUR, now).rows.to_dicts()
         yield _by_word(rows, "automation_jobs", "Jobs by how they stand.", "state", _STANDING)
         told = "Jobs of the last hour by what came of them; late are among completed, expired among skipped."

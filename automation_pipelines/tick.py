@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines import decisions
+from automation_pipelines import decisions, witness
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.extraction import Demand, Keys, Selection, collect, track, withdraw
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import coupons, guards, plans
+from automation_pipelines.ledger import coupons, guards, holds, plans, sightings
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import require_utc
@@ -66,6 +66,8 @@ class TickResult:
     settled: int
     decisions: int
     tick_id: int
+    held: holds.Hold | None = None
+    """Why nothing of it leaves for now."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -80,7 +82,8 @@ class TickResult:
             f"{campaign}: nobody belongs to it today, though by this hour there usually was somebody"
             for campaign in self.plan.silent
         )
-        return (*held, *silent, *map(str, late(self.plan.rows, self.plan.clock.as_of)))
+        restored = [str(self.held)] if self.held else []
+        return (*restored, *held, *silent, *map(str, late(self.plan.rows, self.plan.clock.as_of)))
 
 
 def find_work(installation: Installation, as_of: datetime, also: Sequence[ActiveCampaign] = ()) -> Work:
@@ -212,12 +215,17 @@ def commit(
         if mode != "test":  # a test holds no day and gives no code away
             guards.hold(database, connection, made.held.drop("answer"), clock.as_of)
             coupons.give(database, connection, made.codes, tick_id, clock.as_of)
+            sightings.settle_planned(database, connection, tick_id, len(rows), now=now or clock.as_of)
 
     rows = made.settled if mode == "live" else made.said
+    if mode != "test":  # before anything is written that hides what the files saw
+        witness.look(database, installation.files.root, by=f"tick {run_id}", now=now or clock.as_of)
     written = plans.write_plan(database, tick, rows, profiles(tenancy), now=now, also=beside)
     appended = decisions.append(installation.files, made, run_id=run_id, mode=mode)
     plans.mark_published(database, written.tick_id)
-    return TickResult(run_id, made, written.planned, written.settled, appended, written.tick_id)
+    witness.saw_tick(database, installation.files.root, run_id)
+    held = holds.current(database)
+    return TickResult(run_id, made, written.planned, written.settled, appended, written.tick_id, held)
 
 
 def as_test(installation: Installation, made: Plan, now: datetime) -> Plan:
@@ -276,9 +284,10 @@ def plan_and_commit(
     now: datetime | None = None,
 ) -> TickResult:
     """The part of a tick that must be alone: decide over the audiences in `engine`, and write."""
-    with installation.database.planner_lock():
-        decisions.restore(installation.database, installation.files)
-        record = decisions.LedgerRecord(installation.database, installation.files, writes=mode != "test")
+    database, files = installation.database, installation.files
+    with database.planner_lock():
+        decisions.restore(database, files)
+        record = decisions.LedgerRecord(database, files, writes=mode != "test")
         made = decide(installation, engine, work.campaigns, work.clock, record)
         engine.clear()
         return commit(installation, made, work.tenancy, run_id=run_id, mode=mode, now=now)

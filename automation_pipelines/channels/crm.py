@@ -6,6 +6,7 @@ whether a worker dies before or after the CRM's commit, a repeat does what is mi
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,20 @@ class CrmChannel:
             lasting = getattr(error.orig, "sqlstate", None) == _READ_ONLY or not _passes(error)
             return self._redacted(f"the CRM says: {error.orig}") if lasting else None
         return None
+
+    def marked(self, since: datetime) -> list[tuple[str, datetime]]:
+        """The identities of what was done since then, with the CRM's times."""
+        self._present()
+        plain = self._url.get_backend_name() == "sqlite"  # there instants have no zone
+        begin = since.replace(tzinfo=None) if plain else since
+        wanted = sa.select(markers.c.identity, markers.c.at).where(markers.c.at >= begin)
+        with self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table(markers.name):
+                return []
+            return [
+                (identity, at.replace(tzinfo=UTC) if plain else at)
+                for identity, at in connection.execute(wanted)
+            ]
 
     def close(self) -> None:
         """Give back the connections."""

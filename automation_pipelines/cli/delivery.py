@@ -16,7 +16,7 @@ from automation_pipelines.cli.front import ROWS, Front, worker
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery import deliver as deliver_due
 from automation_pipelines.errors import LedgerError
-from automation_pipelines.ledger import operations
+from automation_pipelines.ledger import holds, operations
 from automation_pipelines.ledger.jobs import next_due
 from automation_pipelines.ledger.lateness import lateness
 
@@ -37,6 +37,8 @@ class _Worker:
     testing: bool
     stop: threading.Event = field(default_factory=threading.Event)
     owner: str = field(default_factory=worker)
+    held: holds.Hold | None = None
+    """What was said of a hold already."""
 
     def deliver(self, limit: int | None = None) -> Delivered:
         """Deliver what is due; what is in flight when it is told to stop is finished."""
@@ -56,10 +58,18 @@ class _Worker:
 
     def announce(self, done: Delivered, since: datetime, nothing: str = "") -> None:
         """Tell what was done, and of which campaigns something was dropped or went late since then."""
-        _tell(done, nothing)
+        _tell(done, "" if self.is_held() else nothing)
         if done.expired or done.late:
             for one in lateness(self.front.database, since, _clock()):
                 click.secho(str(one), bold=True)
+
+    def is_held(self) -> bool:
+        """Whether nothing may leave; says so once."""
+        hold = None if self.testing else holds.current(self.front.installation.database)
+        if hold is not None and hold != self.held:
+            click.secho(str(hold), bold=True)
+        self.held = hold
+        return hold is not None
 
     def _due(self) -> int:
         return operations.due(self.front.database, _clock(), tests=self.testing)
@@ -84,6 +94,8 @@ class _Worker:
         """Deliver what is due; how many seconds there is nothing to do then."""
         since = _clock()
         self.announce(self.deliver(), since)
+        if self.held:
+            return _LONGEST_NAP
         due = next_due(self.front.installation.database)
         ahead = (due - _clock()).total_seconds() if due else _LONGEST_NAP
         return min(max(ahead, 1.0), _LONGEST_NAP)

@@ -13,7 +13,7 @@ from automation_pipelines.cli.orders import ALL, CANCEL, CLEAR, REQUEUE, RETRY, 
 from automation_pipelines.cli.tables import counted, say, say_json, table_of, when
 from automation_pipelines.delivery.tracing import ask, traceable
 from automation_pipelines.history import listing
-from automation_pipelines.ledger import operations
+from automation_pipelines.ledger import holds, operations
 from automation_pipelines.ledger.database import dump_json
 from automation_pipelines.ledger.figures import DAY, figures
 from automation_pipelines.ledger.operations import DEAD_LETTERS, JobFilter
@@ -51,6 +51,9 @@ def show_status(front: Front, *, since: datetime | None, as_json: bool) -> None:
     """Count jobs per channel and tenant: how they stand, what came of those that ended, and how fast."""
     begin = since or front.now - DAY
     found = figures(front.database, begin, front.now)
+    hold = holds.current(front.database)
+    if hold is not None:
+        click.secho(str(hold), bold=True, err=as_json)
     if as_json:
         say_json(found.rows)
     else:

@@ -3,7 +3,6 @@
 A template is compiled once per campaign version. What fails here concerns one job and nobody was asked yet.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from automation_pipelines.errors import MessageError
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.identity import identity_of, installation_name
 from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.messages import MessageTemplate
 from automation_pipelines.messages.context import SETTINGS, Branding, Occasion, context
@@ -58,11 +58,6 @@ class Profile:
 def profiles_of(db: Database) -> dict[int, Profile]:
     """All tenants as the latest tick saw them."""
     return {tenant: Profile(json.loads(row)) for tenant, row in daily.profiles(db).rows()}
-
-
-def installation_name(salt: str) -> str:
-    """Tell this installation from all others that hand over to the same servers; gives no salt away."""
-    return hashlib.sha256(f"installation:{salt}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +204,8 @@ class Composer:
         return WriteBack(*order.head, known.name, values)
 
     def _identity(self, job: Job) -> str:
-        """The name of this hand-off for ever: made of the key, so that it outlives a restored ledger."""
-        key = [job.occurrence, job.tenant_id, job.campaign, job.step, job.subject_id, job.recipient_id]
-        # A test is another hand-off than the real one that comes after it.
-        named = [*key, job.mode] if job.mode == "test" else key
-        digest = hashlib.sha256(":".join(map(str, named)).encode()).hexdigest()[:32]
-        return f"{digest}.{self._installation}"
+        key = (job.occurrence, job.tenant_id, job.campaign, job.step, job.subject_id, job.recipient_id)
+        return identity_of(key, job.mode, self._installation)
 
     def _applied(self, job: Job) -> AppliedVersion:
         return self._version(job.campaign, job.campaign_version)

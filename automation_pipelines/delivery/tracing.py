@@ -107,12 +107,24 @@ def resolve(
     unheard = doubts.find(db, able.keys(), before=now - SETTLES_WITHIN, after=after, ids=ids)
     if not unheard:
         return Traced()
-    told = _evidence(able, unheard, composer, profiles_of(db))
-    findings = list(_findings(db, told, composer, settings, now))
-    counts = doubts.settle(db, findings, by=by, now=now)
+    counts = doubts.settle(db, findings(db, able, unheard, composer, settings, now=now), by=by, now=now)
     return Traced(
         counts[State.COMPLETED], counts[State.PENDING], counts[State.DEAD], len(unheard) - counts.total()
     )
+
+
+def findings(
+    db: Database,
+    channels: Mapping[str, Traceable],
+    unheard: Sequence[Unheard],
+    composer: Composer,
+    settings: Settings,
+    *,
+    now: datetime,
+) -> list[Finding]:
+    """What the providers of these channels tell of hand-offs; where they tell nothing there is none."""
+    told = _evidence(channels, unheard, composer, profiles_of(db))
+    return list(_findings(db, told, composer, settings, now))
 
 
 def _evidence(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+from automation_pipelines import witness
 from automation_pipelines.channels import Channel
 from automation_pipelines.channels.channel import Traceable
 from automation_pipelines.delivery.allowances import Allowances
@@ -90,7 +91,10 @@ def deliver(
 
     `owner` names this worker: no two alive at once may have the same. With mode `test` the jobs of tests
     are delivered, and only those (with `tick_id` those of one run): give it the channels of a test.
+    Any other leaves everything where it is while the ledger is held.
     """
+    if mode == "live" and witness.look(db, settings.files, by=owner, now=clock()) is not None:
+        return Delivered()
     branding, site = Branding.of(settings), Site.of(settings)
     composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), branding, site)
     allowances = Allowances.of(settings)
@@ -107,6 +111,8 @@ def deliver(
             left = None if left is None else left - len(batch)
         elif not worker.waits(nap):
             break
+    if mode == "live" and worker.counts["completed"]:
+        witness.saw_delivery(db, settings.files)
     return Delivered(**worker.counts)
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from automation_pipelines.ledger import breakers, buckets
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.holds import not_held
 from automation_pipelines.ledger.jobs import Job, among, details
 from automation_pipelines.ledger.lanes import LANE, PENDING, Lane, Mode, lanes, released
 from automation_pipelines.ledger.tables import jobs
@@ -48,6 +49,8 @@ class Claim:
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         """What a job must be."""
         conditions = [jobs.c.state == PENDING, jobs.c.available_at <= self.now, released(self.mode)]
+        if self.mode == "live":
+            conditions.append(not_held())
         if self.channels is not None:
             conditions.append(jobs.c.channel.in_(sorted(self.channels)))
         if self.tick_id is not None:

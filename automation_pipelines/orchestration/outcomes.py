@@ -18,6 +18,7 @@ from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
 from automation_pipelines.files import FileStore
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import holds
 from automation_pipelines.orchestration import figures, records, runs, specs
 from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
 from automation_pipelines.orchestration.endings import postponed
@@ -81,6 +82,10 @@ def _deliver(context: dg.AssetExecutionContext, automation: Automation, told: Ev
     metadata = figures.of_delivery(installation.database, done, since, now)
     if done.expired or done.late:
         context.log.warning(metadata["lateness"].value)
+    hold = holds.current(installation.database)
+    if hold is not None:
+        metadata = {"held": dg.MetadataValue.text(str(hold)), **metadata}
+        context.log.warning(str(hold))
     return {
         ROWS: dg.MetadataValue.int(done.completed + done.dead + done.skipped + done.cancelled),
         **metadata,

@@ -12,6 +12,7 @@ import dagster as dg
 from automation_pipelines import feedback
 from automation_pipelines.errors import AutomationError
 from automation_pipelines.extraction import watermarks
+from automation_pipelines.ledger import holds
 from automation_pipelines.ledger import jobs as ledger
 from automation_pipelines.orchestration.jobs import DELIVER, FEEDBACK, TICK
 from automation_pipelines.orchestration.notices import failure_mail
@@ -52,9 +53,12 @@ def _deliver_when_due() -> dg.SensorDefinition:
     ) -> Asked:
         try:
             automation.installation.database.require_current()
+            hold = holds.current(automation.installation.database)
             due = ledger.next_due(automation.installation.database)
         except AutomationError as error:
             return dg.SkipReason(str(error))
+        if hold is not None:
+            return dg.SkipReason(str(hold))
         return _delivery(context, due, automation.clock())
 
     return deliver_when_due
