@@ -6,6 +6,7 @@ import click
 
 from automation_pipelines.cli import (
     campaigns,
+    copies,
     coupons,
     crm,
     delivery,
@@ -60,6 +61,7 @@ for command in (
     demo.demo,
 ):
     automation.add_command(command)
+jobs.jobs.add_command(copies.copy)
 
 
 def main() -> None:
