@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from psycopg import sql
 
 from automation_pipelines.engine import set_threads
 from automation_pipelines.ledger.database import Database
-from tests.world import World
+from tests.world import NewWorld, World
 
 MIGRATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -129,12 +130,30 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return new_postgres()
 
 
+@pytest.fixture(scope="session")
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `ledger.db` is, migrated, and `crm.db`, for copying: making them takes longer than most tests."""
+    made = tmp_path_factory.mktemp("templates")
+    World.create(made, f"sqlite:///{made / 'ledger.db'}", f"sqlite:///{made / 'crm.db'}").close()
+    return made
+
+
+@pytest.fixture(scope="session")
+def crm_template(postgres_server: str, migrated_template: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with the CRM's empty tables, for copying."""
+    name = _create(postgres_server, "template1")
+    crm, ledger = _url(postgres_server, name), _url(postgres_server, migrated_template)
+    World.create(Path(), ledger, crm).close()
+    yield name
+    _drop(postgres_server, name)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A migrated automation database of this test's own: once SQLite, once PostgreSQL."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_templates") / "ledger.db", tmp_path)
         opened = Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")
-        opened.migrate(MIGRATED_AT)
     else:
         new_postgres: Callable[..., str] = request.getfixturevalue("new_postgres")
         opened = Database.open(new_postgres(request.getfixturevalue("migrated_template")))
@@ -142,14 +161,30 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     opened.close()
 
 
+@pytest.fixture
+def new_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewWorld]:
+    """Makes a company with a CRM and a ledger, both in `sqlite` or both in `postgres`; takes settings."""
+    made: list[World] = []
+
+    def create(database: str, **settings: Any) -> World:
+        place = tmp_path / f"world-{len(made)}" if made else tmp_path
+        place.mkdir(exist_ok=True)
+        if database == "sqlite":
+            templates = request.getfixturevalue("sqlite_templates")
+            urls = [f"sqlite:///{shutil.copy(templates / name, place)}" for name in ("ledger.db", "crm.db")]
+        else:
+            new_postgres: Callable[..., str] = request.getfixturevalue("new_postgres")
+            templates = [request.getfixturevalue(f"{kind}_template") for kind in ("migrated", "crm")]
+            urls = [new_postgres(template) for template in templates]
+        made.append(World.over(place / "home", *urls, **settings))
+        return made[-1]
+
+    yield create
+    for world in made:
+        world.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, new_world: NewWorld) -> World:
     """A company with a CRM and a ledger: once both in SQLite, once both in PostgreSQL."""
-    if request.param == "sqlite":
-        urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
-    else:
-        new_postgres: Callable[..., str] = request.getfixturevalue("new_postgres")
-        urls = new_postgres(request.getfixturevalue("migrated_template")), new_postgres()
-    made = World.create(tmp_path / "home", *urls)
-    yield made
-    made.close()
+    return new_world(request.param)

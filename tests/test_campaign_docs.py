@@ -21,7 +21,7 @@ from automation_pipelines.ledger import events
 from automation_pipelines.playbooks import FOLDER
 from automation_pipelines.settings import Settings
 from tests.flowing import finish
-from tests.world import World, at
+from tests.world import NewWorld, World, at
 
 PAGES = {
     path.stem: path.read_text(encoding="utf-8")
@@ -376,14 +376,10 @@ def test_every_page_shows_what_an_example_of_it_sends() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STORIES))
-def test_an_example_sends_what_its_page_shows(name: str, tmp_path: Path) -> None:
-    urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
-    world = World.create(tmp_path / "home", *urls)
-    try:
-        _live(world, EXAMPLES[name][1], STORIES[name])
-        assert _told(world) == SHOWN[name][1]
-    finally:
-        world.close()
+def test_an_example_sends_what_its_page_shows(name: str, new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    _live(world, EXAMPLES[name][1], STORIES[name])
+    assert _told(world) == SHOWN[name][1]
 
 
 def _live(world: World, text: str, story: Story) -> Campaign:

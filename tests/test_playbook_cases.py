@@ -7,7 +7,7 @@ channel, time. `crm` has rows that the CRM then holds, `said` words that somebod
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from email import message_from_bytes
 from email.policy import default
@@ -32,7 +32,7 @@ from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.validation import Draft, Known, load
 from tests.flowing import tell
 from tests.happened import happen
-from tests.world import World, at
+from tests.world import NewWorld, World, at
 
 CASES = Path(__file__).parent / "cases" / "playbooks"
 KNOWN = Known(frozenset({*MESSAGE_CHANNELS, *CALL_CHANNELS, "wait"}), actions(SqlFiles()))
@@ -79,29 +79,17 @@ def test_the_cases_send_every_step_and_leave_out_each_that_has_a_condition(name:
 
 @pytest.mark.parametrize(("database", "name", "case"), list(_cases()))
 def test_the_playbook_sends_what_its_case_expects(
-    database: str, name: str, case: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
+    database: str, name: str, case: dict[str, Any], new_world: NewWorld
 ) -> None:
-    world = _world(database, tmp_path, request, case.get("settings", {}))
-    try:
-        _begin(world, name, case)
-        _live(world, name, case)
-        expect = case["expect"]
-        assert _sent(world, name) == [tuple(row) for row in expect.get("sent", ())]
-        assert _skipped(world, name) == [tuple(row) for row in expect.get("skipped", ())]
-        _check_crm(world, expect.get("crm", ()))
-        _check_said(world, expect.get("said", ()))
-        _check_outcome(world, at(case["ticks"][-1]))
-    finally:
-        world.close()
-
-
-def _world(database: str, tmp_path: Path, request: pytest.FixtureRequest, settings: dict[str, Any]) -> World:
-    if database == "sqlite":
-        urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
-    else:
-        new_postgres: Callable[..., str] = request.getfixturevalue("new_postgres")
-        urls = new_postgres(request.getfixturevalue("migrated_template")), new_postgres()
-    return World.create(tmp_path / "home", *urls, **settings)
+    world = new_world(database, **case.get("settings", {}))
+    _begin(world, name, case)
+    _live(world, name, case)
+    expect = case["expect"]
+    assert _sent(world, name) == [tuple(row) for row in expect.get("sent", ())]
+    assert _skipped(world, name) == [tuple(row) for row in expect.get("skipped", ())]
+    _check_crm(world, expect.get("crm", ()))
+    _check_said(world, expect.get("said", ()))
+    _check_outcome(world, at(case["ticks"][-1]))
 
 
 def _begin(world: World, name: str, case: dict[str, Any]) -> None:

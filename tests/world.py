@@ -1,8 +1,9 @@
 """A small company for tests: a real CRM, a real ledger and a clock that the test moves."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,12 @@ def _table(source: Source, metadata: sa.MetaData, *, text_ids: bool) -> sa.Table
     return sa.Table(source.name, metadata, *columns)
 
 
+@cache
+def _tables(*, text_ids: bool) -> dict[str, sa.Table]:
+    metadata = sa.MetaData()
+    return {name: _table(source, metadata, text_ids=text_ids) for name, source in CRM_SOURCES.items()}
+
+
 @dataclass
 class World:
     """One installation over one CRM, in a directory and databases of its own."""
@@ -157,15 +164,21 @@ class World:
     def create(
         cls, home: Path, database_url: str, crm_url: str, *, text_ids: bool = False, **settings: Any
     ) -> "World":
-        """Empty CRM tables with one tenant in UTC that sends at 09:00, and a migrated ledger."""
+        """A CRM of empty tables, and a migrated ledger."""
+        made = cls.over(home, database_url, crm_url, text_ids=text_ids, **settings)
+        next(iter(made.tables.values())).metadata.create_all(made.crm)
+        made.installation.initialise(at("2020-01-01T00:00"))
+        return made
+
+    @classmethod
+    def over(
+        cls, home: Path, database_url: str, crm_url: str, *, text_ids: bool = False, **settings: Any
+    ) -> "World":
+        """An installation over databases that have their tables."""
+        home.mkdir(parents=True, exist_ok=True)
         made = Settings(home=home, database_url=database_url, crm_url=crm_url, **settings)
         engine = sa.create_engine(crm_url.replace("postgresql://", "postgresql+psycopg://"))
-        metadata = sa.MetaData()
-        tables = {name: _table(source, metadata, text_ids=text_ids) for name, source in CRM_SOURCES.items()}
-        metadata.create_all(engine)
-        installation = Installation.open(made)
-        installation.initialise(at("2020-01-01T00:00"))
-        return cls(installation, engine, tables)
+        return cls(Installation.open(made), engine, _tables(text_ids=text_ids))
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -265,6 +278,10 @@ class World:
     def decisions(self, days: Iterable[date] | None = None) -> pl.DataFrame:
         """The recorded decisions."""
         return self.installation.files.read("decisions", days)
+
+
+NewWorld = Callable[..., World]
+"""Makes one in `sqlite` or `postgres`, with settings."""
 
 
 def _value(type_: Type, value: Any) -> Any:

@@ -1,14 +1,12 @@
 """Days on which calendars are hard: clocks change, 29 February, the last of a month, a zone far ahead."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from automation_pipelines import playbooks
-from tests.world import World, at
+from tests.world import NewWorld, World, at
 
 LONG_AGO = "2024-01-01T00:00"
 THREE = ((2, 10), (3, 2), (4, 10))  # days, and hours within them
@@ -17,13 +15,11 @@ HALF_A_DAY = 720
 
 
 @pytest.fixture
-def company(tmp_path: Path) -> Iterator[World]:
+def company(new_world: NewWorld) -> World:
     """One customer, of a tenant whose zone the test says; ticks are half a day long."""
-    urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
-    world = World.create(tmp_path / "home", *urls, tick_minutes=HALF_A_DAY)
+    world = new_world("sqlite", tick_minutes=HALF_A_DAY)
     world.add("tenants", id=1)
-    yield world
-    world.close()
+    return world
 
 
 def broadcast(world: World, zone: str, **schedule: Any) -> None:
@@ -244,12 +240,10 @@ def test_the_quarterly_review_of_april_waits_for_the_end_of_the_holiday(company:
     ],
 )
 def test_born_on_29_february_on_the_far_side_of_the_date_line(
-    tmp_path: Path, observed: str, year: int, due: str
+    new_world: NewWorld, observed: str, year: int, due: str
 ) -> None:
-    urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
-    world = World.create(tmp_path / "home", *urls, tick_minutes=HALF_A_DAY, leap_day=observed)
+    world = new_world("sqlite", tick_minutes=HALF_A_DAY, leap_day=observed)
     world.add("tenants", id=1, time_zone="Pacific/Kiritimati")
     world.add("customers", id=7, birthday="1992-02-29")
     world.apply((playbooks.FOLDER / "birthday.yaml").read_text(encoding="utf-8"), start=LONG_AGO)
     assert lived(world, f"{year}-02-26", f"{year}-03-03") == [due[5:]]
-    world.close()

@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -23,7 +22,7 @@ from automation_pipelines.model import SETTLED
 from automation_pipelines.planning import Plan
 from automation_pipelines.preview import preview
 from tests.simulation.oracle import Key, Oracle, Running, Verdict
-from tests.world import _DEFAULTS, World, at
+from tests.world import _DEFAULTS, NewWorld, World, at
 
 LIVES = int(os.environ.get("AUTOMATION_SIMULATIONS", "4"))
 TICKS = int(os.environ.get("AUTOMATION_SIMULATION_TICKS", "9"))
@@ -424,13 +423,9 @@ def _step(chance: random.Random, offset: str, *, matters: bool) -> dict[str, Any
 
 
 @pytest.mark.parametrize("seed", range(LIVES))
-def test_a_random_life(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
+def test_a_random_life(seed: int, new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     tick = (30, 120, 360)[seed % 3]
     if seed % 4 == 1:
         monkeypatch.setattr(sys.modules["automation_pipelines.planning.plan"], "SLICE", 25)
-    world = World.create(tmp_path / "home", *urls, tick_minutes=tick, leap_day=("02-28", "03-01")[seed % 2])
-    try:
-        Life(world, seed).live(monkeypatch)
-    finally:
-        world.close()
+    world = new_world("sqlite", tick_minutes=tick, leap_day=("02-28", "03-01")[seed % 2])
+    Life(world, seed).live(monkeypatch)
