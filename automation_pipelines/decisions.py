@@ -74,6 +74,8 @@ class LedgerRecord:
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
+        if _by_key(candidates):
+            return plans.taken(self.database, candidates).select(KEY)
         return pl.concat([self._settled(part) for part in _once_and_dated(candidates)])
 
     def _settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
@@ -97,6 +99,8 @@ class LedgerRecord:
 
     def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """See `planning.Record`."""
+        if _by_key(wanted):
+            return plans.taken(self.database, wanted).select(*KEY, "state", "sent", "due_at", "finished_at")
         parts = [part for part in _once_and_dated(wanted) if len(part)]
         return pl.concat([self._predecessors(part) for part in parts or [wanted]])
 
@@ -138,6 +142,10 @@ class LedgerRecord:
     def salt(self) -> str:
         """See `planning.Record`."""
         return self.database.salt
+
+
+def _by_key(rows: pl.DataFrame) -> bool:
+    return "subject_id" in rows.columns
 
 
 def _once_and_dated(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -139,22 +139,27 @@ def settled(db: Database, campaign_ids: Collection[int], lo: int, hi: int) -> pl
 
 
 def taken(db: Database, sought: pl.DataFrame) -> pl.DataFrame:
-    """Key, state, reason, due_at and finished_at of the jobs with one of these keys, for any recipient."""
+    """Key, state, reason, sent, due_at and finished_at of the jobs with these keys, for any recipient."""
     of_subject = KEY[:-1]
     rows = sought.select(of_subject).unique().iter_rows()
     wanted = db.listed("wanted", dict.fromkeys(of_subject, sa.BigInteger()), rows)
     same = sa.and_(*(jobs.c[name] == wanted.c[name] for name in of_subject))
     columns = (jobs.c[name] for name in (*KEY, "state", "reason", "due_at", "finished_at"))
-    return db.read(sa.select(*columns).select_from(wanted.join(jobs, same)))
+    return db.read(sa.select(*columns, _sent()).select_from(wanted.join(jobs, same)))
 
 
 def predecessors(db: Database, step_ids: Collection[int], lo: int, hi: int) -> pl.DataFrame:
     """Key, state, sent, due_at and finished_at of the jobs of these steps with occurrence in [lo, hi]."""
     j = jobs.c
-    # What another message of theirs said was said.
-    sent = sa.or_(j.state == State.COMPLETED, sa.func.coalesce(j.reason, "") == Reason.MERGED)
-    columns = (*(j[name] for name in KEY), j.state, sent.label("sent"), j.due_at, j.finished_at)
+    columns = (*(j[name] for name in KEY), j.state, _sent(), j.due_at, j.finished_at)
     return db.read(sa.select(*columns).where(j.occurrence.between(lo, hi), j.step_id.in_(sorted(step_ids))))
+
+
+def _sent() -> sa.Label[bool]:
+    """What another message of theirs said was said."""
+    j = jobs.c
+    merged = sa.func.coalesce(j.reason, "") == Reason.MERGED
+    return sa.or_(j.state == State.COMPLETED, merged).label("sent")
 
 
 def variants(db: Database, campaign_ids: Collection[int]) -> pl.DataFrame:

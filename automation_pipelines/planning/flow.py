@@ -14,10 +14,11 @@ from automation_pipelines.catalogue.types import Anchor
 from automation_pipelines.engine import Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.interventions import pauses
+from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import Purpose
 from automation_pipelines.planning.chains import started_by_hand, tells_starts
 from automation_pipelines.planning.clock import Clock
-from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.record import FEW, Record
 from automation_pipelines.planning.steps import Numbers, Place, places_of
 
 _FLOWS = pl.Schema(
@@ -44,9 +45,10 @@ class Flow:
 
 
 _WANTED = (
-    "SELECT DISTINCT c.occurrence, f.step_id FROM everybody AS c INNER JOIN follows AS f ON c.place = f.place"
+    "SELECT DISTINCT c.occurrence, c.tenant_id, c.campaign_id, f.step_id, c.subject_id "
+    "FROM everybody AS c INNER JOIN follows AS f ON c.place = f.place"
 )
-_NONE_WANTED = pl.Schema({"occurrence": pl.Int64(), "step_id": pl.Int64()})
+_NONE_WANTED = pl.Schema(dict.fromkeys(KEY[:-1], pl.Int64()))
 
 
 def keep_flow(
@@ -68,6 +70,8 @@ def keep_flow(
     declared = pl.DataFrame(flows, schema=_FLOWS, orient="row")
     engine.add(flows=declared, follows=pl.DataFrame(follows, schema=_FOLLOWS, orient="row"))
     wanted = engine.query(_WANTED) if follows else pl.DataFrame(schema=_NONE_WANTED)
+    if len(wanted) > FEW:
+        wanted = wanted.select("occurrence", "step_id").unique()
     engine.add(predecessors=record.predecessors(wanted))
     given = record.orders([active.spec.id for active in campaigns], clock.as_of)
     engine.add(**order_tables(given, numbers))

@@ -26,7 +26,7 @@ from automation_pipelines.planning.gates import silent as silent_among
 from automation_pipelines.planning.named import ByName
 from automation_pipelines.planning.needs import due_campaigns
 from automation_pipelines.planning.people import keep_people, keep_recipients
-from automation_pipelines.planning.record import Record
+from automation_pipelines.planning.record import FEW, Record
 from automation_pipelines.planning.rows import DECISIONS, typed
 from automation_pipelines.planning.steps import Numbers, places_of, small_tables
 from automation_pipelines.planning.tenancy import Tenancy
@@ -39,7 +39,7 @@ from automation_pipelines.sqlfiles import SqlFiles
 _DAY = timedelta(days=1)
 
 _SOUGHT = "SELECT DISTINCT occurrence, campaign_id FROM everybody"
-_SOUGHT_BY_NAME = f"SELECT DISTINCT {', '.join(KEY[:-1])} FROM everybody"
+_DUE = f"SELECT DISTINCT {', '.join(KEY[:-1])} FROM due"
 
 SLICE = 200_000
 """How many candidates are decided at once: enough for the engine to be quick, few enough to fit."""
@@ -184,6 +184,7 @@ class _Planner:
     record: Record
     flow: Flow
     looked_back: bool = False
+    recalled: bool = False
 
     @property
     def engine(self) -> Engine:
@@ -216,6 +217,7 @@ class _Planner:
         self._fall_due()
         due = self.engine.count("due")
         if due:
+            self._recall(due)
             self._look_back()
             self._keep("unsettled")
         self.engine.drop("due")
@@ -232,13 +234,20 @@ class _Planner:
         self.engine.drop("unsettled")
         return rows
 
+    def _recall(self, due: int) -> None:
+        """Keep table `settled`: the taken keys of this slice, or, where many are due, of all slices."""
+        if self.recalled:
+            return
+        self.recalled = due > FEW and not self.by_name
+        sought = self.engine.query(_SOUGHT if self.recalled else _DUE)
+        self.engine.add(settled=self.record.settled(sought))
+
     def _look_back(self) -> None:
         """Ask the past, once for all slices, what is asked of those only who have something due."""
         if self.looked_back:
             return
         numbers, settings = self.made.numbers, self.made.tenancy.settings
         self.engine.add(
-            settled=self.record.settled(self.engine.query(_SOUGHT_BY_NAME if self.by_name else _SOUGHT)),
             suppressions=self.record.suppressions(self.clock.as_of),
             past_sends=self.record.past_sends(numbers),
             assigns=assigns(places_of(self.campaigns)),

@@ -8,6 +8,9 @@ import polars as pl
 
 from automation_pipelines.planning.gates.past import Past
 
+FEW = 20_000
+"""So many keys are looked for one by one; where there are more, whole occurrences are read."""
+
 
 class Record(Protocol):
     """What has happened so far, as planning asks it. The ledger is one; a preview lays its own over it."""
@@ -16,9 +19,9 @@ class Record(Protocol):
         """Integers of (campaign, step); step '' is the campaign."""
 
     def settled(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """`KEY` columns of the settled keys; at least those of `candidates` (`occurrence, campaign_id`).
+        """`KEY` columns of the settled keys; at least those of `candidates`: all of `KEY` but the recipient.
 
-        Of what is asked for by name `candidates` has all of `KEY` but the recipient.
+        Of more than `FEW` `candidates` has only `occurrence, campaign_id`, unless they are asked for by name.
         """
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
@@ -33,7 +36,7 @@ class Record(Protocol):
     def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """`KEY` columns, `state, sent, due_at, finished_at` of what became of steps that others come after.
 
-        At least of `wanted` (`occurrence, step_id`).
+        At least of `wanted`: all of `KEY` but the recipient; of more than `FEW`, `occurrence, step_id`.
         """
 
     def orders(self, campaigns: Sequence[str], until: datetime) -> pl.DataFrame:
