@@ -177,6 +177,16 @@ sa.Index(
     postgresql_where=jobs.c.finished_at.is_not(None),
 )
 
+# What a campaign may do only so often is counted over all time. Spelled as `past` asks it.
+HAPPENED = "state NOT IN ('skipped', 'cancelled')"
+sa.Index(
+    "ix_jobs_happened",
+    jobs.c.campaign_id,
+    jobs.c.tenant_id,
+    sqlite_where=sa.text(HAPPENED),
+    postgresql_where=sa.text(HAPPENED),
+)
+
 # Personal data and errors, apart from the narrow record, so that they can go after a retention time.
 job_payloads = sa.Table(
     "job_payloads",
@@ -257,6 +267,12 @@ ticks = sa.Table(
     sa.CheckConstraint(_one_of("mode", ("live", "manual", "test")), name="mode"),
 )
 sa.Index("ix_ticks_as_of", ticks.c.as_of)
+sa.Index(
+    "ix_ticks_unpublished",
+    ticks.c.id,
+    sqlite_where=~ticks.c.files_published,
+    postgresql_where=~ticks.c.files_published,
+)
 
 # What delivery and statistics must know of a tenant without asking the CRM; refreshed by each tick.
 tenants = sa.Table(

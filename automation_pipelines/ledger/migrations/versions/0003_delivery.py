@@ -107,3 +107,8 @@ def _index_jobs() -> None:
     )
     dead = sa.text("state = 'dead'")
     op.create_index("ix_jobs_dead", "jobs", ["finished_at"], sqlite_where=dead, postgresql_where=dead)
+    happened = sa.text("state NOT IN ('skipped', 'cancelled')")
+    pair = ["campaign_id", "tenant_id"]
+    op.create_index("ix_jobs_happened", "jobs", pair, sqlite_where=happened, postgresql_where=happened)
+    lost = ~sa.column("files_published", sa.Boolean())
+    op.create_index("ix_ticks_unpublished", "ticks", ["id"], sqlite_where=lost, postgresql_where=lost)
