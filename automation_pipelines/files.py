@@ -26,7 +26,7 @@ class FileStore:
         # The leading dot hides it from readers, which glob for *.parquet without dots.
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            frame.write_parquet(beside)
+            _write(frame, beside)
             beside.replace(path)
         except BaseException:
             beside.unlink(missing_ok=True)
@@ -93,3 +93,11 @@ def rewrite(path: Path, frame: pl.DataFrame) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     frame.write_parquet(beside)
     beside.replace(path)
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    try:
+        frame.write_parquet(path)
+    except pl.exceptions.ComputeError as error:  # polars' word for a disk that is full
+        msg = f"nothing can be written in {path.parent}: is its disk full? ({error})"
+        raise OSError(msg) from error

@@ -4,7 +4,7 @@ Which limits there are is said elsewhere; a bucket nobody took from yet is full.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import UtcDateTime, buckets
 from automation_pipelines.settings.limits import Allowance
+
+# Clocks of workers differ by less. What was filled later than that is of a clock that was set back since.
+_AHEAD = timedelta(minutes=1)
 
 
 def take(db: Database, scope: str, allowance: Allowance, count: int, now: datetime) -> int:
@@ -53,6 +56,9 @@ def levels(
         insert = db.insert(buckets).from_select(list(_COLUMNS), sa.select(*given.c).where(sa.true()))
         connection.execute(insert.on_conflict_do_nothing())
         found |= _locked(connection, absent)
+    # Else they would stay empty until the clock is again where it was.
+    ahead = {scope: tokens for scope, (tokens, at) in found.items() if at - now > _AHEAD}
+    spend(db, connection, ahead, now)
     return {scope: allowances[scope].level(tokens, at, now) for scope, (tokens, at) in found.items()}
 
 
