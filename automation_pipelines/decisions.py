@@ -125,7 +125,7 @@ class LedgerRecord:
         if not paths:
             return wanted.clear().with_columns(pl.lit(None, pl.String).alias("reason"))
         open_rows = (
-            _scan(paths)
+            scan(paths)
             .filter(pl.col("reason").is_in(_OPEN), pl.col("mode").is_in(_RECORD))
             .select(*KEY, "reason", "as_of")
             .collect()
@@ -218,7 +218,7 @@ def of_subject(
     paths = files.paths(DATASET)
     if not paths:
         return pl.DataFrame(schema={column.name: pl.String for column in COLUMNS})
-    rows = _scan(paths).filter(pl.col("subject_text").is_in(list(subjects)))
+    rows = scan(paths).filter(pl.col("subject_text").is_in(list(subjects)))
     if campaign is not None:
         rows = rows.filter(pl.col("campaign") == campaign)
     if tenant_id is not None:
@@ -226,7 +226,7 @@ def of_subject(
     return rows.sort("due_at", "as_of").collect()
 
 
-def _scan(paths: list[Path]) -> pl.LazyFrame:
+def scan(paths: list[Path]) -> pl.LazyFrame:
     """Rows of any version of this system: what older ones did not record is null."""
     schema = {column.name: FRAME_TYPES[column.type] for column in COLUMNS}
     return pl.scan_parquet(
@@ -239,5 +239,5 @@ def of_campaign(files: FileStore, campaign: str) -> pl.DataFrame:
     paths = files.paths(DATASET)
     if not paths:
         return pl.DataFrame(schema={column.name: FRAME_TYPES[column.type] for column in COLUMNS})
-    rows = _scan(paths).filter(pl.col("campaign") == campaign, pl.col("mode") != "test")
+    rows = scan(paths).filter(pl.col("campaign") == campaign, pl.col("mode") != "test")
     return rows.sort("as_of").collect()

@@ -10,6 +10,7 @@ from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.catalogue.types import Anchor, Audience, Column, Keeper, Source, Statistic, Type
+from automation_pipelines.exports import EXPORTS
 
 _HEAD = """\
 # Data dictionary
@@ -60,6 +61,13 @@ def _sections() -> Iterable[str]:
         "reason changed; the latest of a key is *the* decision. Filed as Parquet by UTC day of `due_at`.\n"
     )
     yield _table(decisions.COLUMNS)
+    yield "## Exports\n"
+    yield (
+        "What `automation export` writes, oldest first. Personal columns are there only with\n"
+        "`--with-personal-data`.\n"
+    )
+    for kind, columns in EXPORTS.items():
+        yield f"### Export of {kind}\n\n{_table(columns)}"
     yield "## Statistics\n"
     yield from (_statistic(statistic) for statistic in STATISTICS.values())
 

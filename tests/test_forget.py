@@ -240,16 +240,19 @@ class TestErased:
         assert list(served.installation.files.read("audiences/customers")["customer_id"]) == [18]
         assert rows(served, past_sends) == 1
 
-    def test_it_says_what_it_did_and_finds_nothing_again(self, served: World) -> None:
+    def test_it_says_what_it_did_and_finds_nothing_again(self, served: World, tmp_path: Path) -> None:
         def state() -> list[tuple[str, bytes]]:
             return [one for one in everything(served) if "ledger.db" not in one[0]]
 
+        file = tmp_path / "jobs.csv"
+        run(served, "export", "jobs", "--to", str(file), "--with-personal-data")
         before = state()
         looked = forget(served, "--dry-run").output
         assert state() == before
         told = forget(served, "--yes").output
         assert looked.replace("would be erased", "erased") == told
         assert "payloads: 2 erased" in told
+        assert f"look there yourself, it was exported with personal data: {file}" in told
         entry = served.installation.database.read(sa.select(audit)).row(-1, named=True)
         hashed = suppressions.customer_hash(served.installation.database.salt, 17)
         assert (entry["by"], entry["action"]) == ("ann", "forget")

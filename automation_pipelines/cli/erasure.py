@@ -36,6 +36,8 @@ def _print(told: Forgotten, verb: str) -> None:
         f"tenant {told.tenant_id}: {counted(told.records, 'record')} of the CRM, "
         f"{counted(told.suppressed, 'suppression')}, {counted(told.cancelled, 'job')} cancelled"
     )
+    for file in told.exports:
+        click.echo(f"look there yourself, it was exported with personal data: {file}")
     if not told.purged:
         click.secho(
             "somebody is reading the database: its log still holds some of it. Give the order once more",

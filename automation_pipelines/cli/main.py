@@ -5,6 +5,7 @@ import sys
 import click
 
 from automation_pipelines.cli import (
+    audit,
     campaigns,
     copies,
     coupons,
@@ -13,6 +14,7 @@ from automation_pipelines.cli import (
     demo,
     docs,
     erasure,
+    exports,
     history,
     housekeeping,
     jobs,
@@ -51,6 +53,8 @@ for command in (
     stats.feedback,
     takeover.import_command,
     suppressions.suppressions,
+    audit.audit,
+    exports.export,
     erasure.forget,
     coupons.coupons,
     notifications.notifications,

@@ -15,12 +15,16 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.forgetting import files
 from automation_pipelines.forgetting.person import customer_number, find
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger.audits import entries
 from automation_pipelines.ledger.campaign_moves import record
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.erasing import Erased, Eraser, Held, Person, purge
 from automation_pipelines.ledger.identity import identity_of, installation_name
 from automation_pipelines.ledger.suppressions import customer_hash, forgotten_at
 from automation_pipelines.model import State
+
+_EXPORTS = 100
+"""The newest so many are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Forgotten:
     suppressed: int
     cancelled: int
     erased: tuple[Erased, ...]
+    exports: tuple[str, ...] = ()
+    """Files that were exported with personal data of their tenant: wherever they are, they are not ours."""
     purged: bool = True
     """False: somebody was reading, and the database's own log still holds some of it."""
 
@@ -59,7 +65,8 @@ def forget(
                 _audit(connection, db, person, found, by=by, at=now)
     purged = dry_run or purge(db)
     told = tuple(one for one in found if one.count)
-    return Forgotten(person.tenant_id, len(person.customers), suppressed, cancelled, told, purged)
+    exported = tuple(_exports(db, person.tenant_id))
+    return Forgotten(person.tenant_id, len(person.customers), suppressed, cancelled, told, exported, purged)
 
 
 def forgotten_since(
@@ -108,6 +115,12 @@ def _identities(db: Database, held: Sequence[Held]) -> frozenset[str]:
         )
         for job in held
     )
+
+
+def _exports(db: Database, tenant_id: int) -> Iterator[str]:
+    for entry in reversed(entries(db, action="export", limit=_EXPORTS)):
+        if entry.detail.get("tenant", tenant_id) == tenant_id:
+            yield f"{entry.detail['file']} ({entry.at:%Y-%m-%d}, {entry.by})"
 
 
 def _audit(
