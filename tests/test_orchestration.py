@@ -42,6 +42,7 @@ ASSETS = sorted(
         "deliveries",
         "feedback",
         "jobs",
+        "payloads",
         "stats/campaign_daily",
         "stats/campaign_totals",
         "stats/job_health",
@@ -451,13 +452,17 @@ def test_a_run_repeated_from_a_failure_finds_the_frames_of_the_first(tmp_path: P
     assert RunFiles(tmp_path, ("second",)).read("customers") is None
 
 
-def test_old_frames_and_audiences_are_removed_by_the_daily_job(stage: Stage) -> None:
+def test_old_frames_audiences_and_payloads_are_removed_by_the_daily_job(stage: Stage) -> None:
     stage.tick()
+    stage.now = at("2026-03-10T09:01")
+    stage.run("deliver")
     files = stage.world.installation.files
     assert files.days("audiences/birthdays") == [date(2026, 3, 10)]
-    stage.now = at("2026-03-20T00:20")
-    stage.run("daily", day="2026-03-20")
+    stage.now = at("2026-06-20T00:20")
+    stage.run("daily", day="2026-06-20")
     assert files.days("audiences/birthdays") == []
+    assert stage.world.installation.database.read("SELECT count(*) AS n FROM job_payloads").item() == 0
+    assert files.days("payloads") == [date(2026, 3, 10)]
     assert files.days("decisions")
 
 

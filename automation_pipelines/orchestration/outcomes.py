@@ -17,6 +17,7 @@ from automation_pipelines.channels import closing
 from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
 from automation_pipelines.files import FileStore
+from automation_pipelines.housekeeping import housekeep
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import holds
 from automation_pipelines.orchestration import figures, records, runs, specs
@@ -41,6 +42,7 @@ def outcome_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.Asse
         _statistics(days),
         _publication(),
         _campaigns(upkeep[specs.CAMPAIGNS]),
+        _payloads(upkeep[specs.PAYLOADS]),
         _storage(upkeep[specs.STORAGE]),
     ]
 
@@ -216,6 +218,17 @@ def _campaigns(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         )
 
     return campaigns
+
+
+def _payloads(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    @dg.multi_asset(name="payloads", specs=[spec])
+    def payloads(context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]) -> Result:
+        """Let go of what is over its time."""
+        by = f"dagster:{context.run.run_id}"
+        done = housekeep(automation.installation, now=automation.clock(), by=by)
+        return Result(metadata={name: dg.MetadataValue.int(count) for name, count in asdict(done).items()})
+
+    return payloads
 
 
 def _storage(spec: dg.AssetSpec) -> dg.AssetsDefinition:

@@ -20,6 +20,7 @@ CRM, SOURCE, AUDIENCE, STATISTIC = "crm", "sources", "audiences", "stats"
 DECISIONS, JOBS, DELIVERIES = dg.AssetKey("decisions"), dg.AssetKey("jobs"), dg.AssetKey("deliveries")
 FEEDBACK, ANALYTICS = dg.AssetKey("feedback"), dg.AssetKey("analytics")
 CAMPAIGNS, STORAGE = dg.AssetKey("campaigns"), dg.AssetKey("storage")
+PAYLOADS = dg.AssetKey("payloads")
 
 _OWNERS = {name: [f"team:{name}"] for name in ("crm", "campaigns", "delivery", "analytics", "operations")}
 
@@ -244,7 +245,16 @@ def upkeep_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
         owners=_OWNERS["operations"],
         kinds={"parquet"},
     )
-    return {spec.key: spec for spec in (campaigns, storage)}
+    payloads = dg.AssetSpec(
+        PAYLOADS,
+        deps=[DELIVERIES],
+        description="One row is what a finished job was sent with: address and variables. The daily job "
+        "drops those over their time, into an archive if one is kept; the jobs themselves stay for ever.",
+        group_name="operations",
+        owners=_OWNERS["operations"],
+        kinds={database, "parquet"},
+    )
+    return {spec.key: spec for spec in (campaigns, payloads, storage)}
 
 
 def schema(columns: Iterable[Column]) -> dg.TableSchema:
