@@ -1,4 +1,4 @@
-"""What Dagster loads in a process of a test: delivery through a channel that notes every letter and is slow."""
+"""What Dagster loads in a process of a test: delivery through a channel that is slow and keeps a log."""
 
 import time
 from collections.abc import Sequence
@@ -9,14 +9,13 @@ from automation_pipelines.model import Handoff, Outcome, Sent
 from automation_pipelines.orchestration import build_definitions
 from automation_pipelines.settings import Settings
 
-SECONDS = 1.5
-
 
 @dataclass
 class Slow:
-    """A provider that keeps a log."""
+    """It notes what it takes, and answers late."""
 
     log: Path
+    seconds: float = 1.5
     name: str = "email"
     repeatable: bool = False
 
@@ -24,7 +23,7 @@ class Slow:
         """Note them, and answer later."""
         with self.log.open("a", encoding="utf-8") as log:
             log.writelines(f"{handoff.job_id}\n" for handoff in handoffs)
-        time.sleep(SECONDS)
+        time.sleep(self.seconds)
         return [Sent(None) for _ in handoffs]
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from automation_pipelines.ledger import breakers, operations
 from automation_pipelines.ledger.columnar import Query, read_postgresql, read_sqlite
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.figures import HOUR, figures
+from automation_pipelines.ledger.lateness import lateness
 from automation_pipelines.ledger.operations import JobFilter
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.model import State
@@ -148,6 +149,15 @@ class TestFigures:
             ("waiting", "delayed", "dead", "unknown", "failed", "skipped", "expired", "completed", "late"), 1
         )
         assert found.total.behind(NOON + 3 * HOUR) == 3 * HOUR
+
+    def test_what_ended_after_it_was_held_is_not_late(self, room: Mailroom) -> None:
+        held, stale = room.plan(2, expires_at=None)
+        end(room, held, state="skipped", reason="stale", held_by="waiting", finished_at=NOON)
+        assert lateness(room.database, NOON, NOON + HOUR) == []
+        end(room, stale, state="skipped", reason="stale", finished_at=NOON)
+        assert list(map(str, lateness(room.database, NOON, NOON + HOUR))) == [
+            "letters: 1 too late to be planned"
+        ]
 
     def test_a_provider_that_is_left_alone_shows_even_where_no_job_is(self, room: Mailroom) -> None:
         tally = breakers.Tally(breakers.Key(1, "email"), failures=9, alive=False, error="down")

@@ -156,7 +156,7 @@ def _by(ended: pl.DataFrame, whom: Sequence[str], minutes: float) -> pl.DataFram
             count.filter(pl.col("expired")).sum().alias("expired"),
             count.filter(pl.col("late")).sum().alias("late"),
             (count.filter(state == str(State.COMPLETED)).sum() / minutes).round(3).alias("per_minute"),
-            ((seconds * weight).sum() / weight.sum()).round(3).alias("average_seconds"),
+            ((seconds * weight).sum() / weight.sum()).fill_nan(None).round(3).alias("average_seconds"),
             seconds.filter(weight.cum_sum() >= 0.95 * weight.sum()).first().alias("p95_seconds"),
         )
     )

@@ -53,13 +53,15 @@ def lateness(db: Database, since: datetime, until: datetime) -> list[Lateness]:
     """What finished in [since, until) and was dropped for being late, or sent late; tests do not count."""
     behind = microseconds(db, jobs.c.due_at, jobs.c.finished_at)
     late = sa.and_(jobs.c.state == State.COMPLETED, behind > LATE // MICROSECOND)
+    # What ended after waiting for something else is not late: it says itself what held it.
+    stale = sa.and_(jobs.c.reason == Reason.STALE, jobs.c.held_by.is_(None))
 
     def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
         return sa.func.count(sa.case((condition, 1)))
 
     columns = (
         count(jobs.c.reason == "expired").label("expired"),
-        count(sa.and_(jobs.c.reason == Reason.STALE, jobs.c.held_by.is_(None))).label("stale"),
+        count(stale).label("stale"),
         count(jobs.c.reason == Reason.SUPERSEDED).label("superseded"),
         count(late).label("late"),
         sa.func.coalesce(sa.func.max(sa.case((late, behind))), 0).label("longest"),
@@ -71,7 +73,7 @@ def lateness(db: Database, since: datetime, until: datetime) -> list[Lateness]:
             jobs.c.finished_at >= since,
             jobs.c.finished_at < until,
             identities.c.mode == "live",
-            sa.or_(jobs.c.reason.in_(["expired", Reason.STALE, Reason.SUPERSEDED]), late),
+            sa.or_(jobs.c.reason.in_(["expired", Reason.SUPERSEDED]), stale, late),
         )
         .group_by(identities.c.campaign)
         .order_by(identities.c.campaign)

@@ -220,7 +220,6 @@ def _commit(run_id: str, installation: Installation, files: RunFiles, work: Work
 def _job_metadata(done: TickResult) -> Metadata:
     return {
         **figures.of_tick(done),
-        "notices": dg.MetadataValue.md("\n".join(f"- {notice}" for notice in done.notices) or "none"),
         OPEN: dg.MetadataValue.int(len(done.plan.rows) - len(done.plan.settled)),
     }
 

@@ -12,7 +12,7 @@ import polars as pl
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.figures import figures
-from automation_pipelines.ledger.lateness import Lateness, lateness
+from automation_pipelines.ledger.lateness import lateness
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.orchestration.metadata import Metadata, markdown
 from automation_pipelines.planning.late import late
@@ -24,7 +24,14 @@ _LONGEST = 30
 """Rows of a table that people still read."""
 
 
-def of_delivery(db: Database, done: Delivered, since: datetime, now: datetime) -> Metadata:
+def late_lines(db: Database, since: datetime, now: datetime) -> list[str]:
+    """Tell by campaign what was dropped for being late in that time, and what went although it was."""
+    return [str(one) for one in lateness(db, since, now + _MOMENT)]
+
+
+def of_delivery(
+    db: Database, done: Delivered, since: datetime, now: datetime, told_late: Sequence[str]
+) -> Metadata:
     """What a run of delivery did, how fast, and what it left."""
     found = figures(db, since, now)
     standing, seconds = found.total, (now - since).total_seconds()
@@ -46,31 +53,32 @@ def of_delivery(db: Database, done: Delivered, since: datetime, now: datetime) -
             oldest_waiting_seconds=standing.behind(now).total_seconds(),
         ),
         "done": dg.MetadataValue.text(str(done) or "nothing was due"),
-        "by_channel_and_tenant": _table(found.brief),
-        "lateness": lines(lateness(db, since, now + _MOMENT)),
+        "by_channel": _table(_by_channel(found.brief)),
+        "by_channel_and_tenant": _table(_by_tenant(found.brief)),
+        "lateness": _list(told_late),
     }
 
 
 def of_tick(done: TickResult) -> Metadata:
-    """What a tick planned, settled for good and left open, and what it found late."""
+    """What a tick planned and settled for good, what it found late, and what somebody should look at."""
     reasons = dict(done.plan.settled.group_by("reason").len().iter_rows())
     told = late(done.plan.rows, done.plan.clock.as_of)
-    settled = {f"settled/{reason}": reasons.get(str(reason), 0) for reason in _AGAINST}
+    lines = [str(one) for one in told]
     return {
         **_numbers(
             planned=done.planned,
             settled_otherwise=done.settled,
             moments=len(done.plan.rows),
             late=sum(one.late for one in told),
-            **settled,
+            **{f"settled/{reason}": reasons.get(str(reason), 0) for reason in _AGAINST},
         ),
-        "lateness": lines(told),
+        "lateness": _list(lines),
+        "notices": _list([notice for notice in done.notices if notice not in lines]),
     }
 
 
-def lines(told: Sequence[Lateness]) -> dg.MetadataValue:
-    """What was dropped for being late and what went although it was, a line for each campaign."""
-    return dg.MetadataValue.md("\n".join(f"- {one}" for one in told) or "none")
+def _list(lines: Sequence[str]) -> dg.MetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "none")
 
 
 def _numbers(**counts: int) -> Metadata:
@@ -80,6 +88,16 @@ def _numbers(**counts: int) -> Metadata:
 def _measures(**values: float | None) -> Metadata:
     known = {name: value for name, value in values.items() if value is not None}
     return {name: dg.MetadataValue.float(round(value, 3)) for name, value in known.items()}
+
+
+def _by_channel(found: pl.DataFrame) -> pl.DataFrame:
+    counts = pl.selectors.integer().exclude("tenant_id")
+    return found.group_by("channel", maintain_order=True).agg(counts.sum())
+
+
+def _by_tenant(found: pl.DataFrame) -> pl.DataFrame:
+    # A run is as long as it has something to do: its speed by the minute says nothing.
+    return found.drop("per_minute", strict=False).rename({"tenant_id": "tenant"})
 
 
 def _table(found: pl.DataFrame) -> dg.MetadataValue:

@@ -75,15 +75,16 @@ def _deliver(context: dg.AssetExecutionContext, automation: Automation, told: Ev
             channels,
             installation.campaigns,
             installation.settings,
-            clock=automation.clock,
+            clock=automation.shared_clock,
             owner=f"dagster:{context.run.run_id}",
             stop=told.is_set,
             nap=told.wait,
         )
     now = automation.clock()
-    metadata = figures.of_delivery(installation.database, done, since, now)
-    if done.expired or done.late:
-        context.log.warning(metadata["lateness"].value)
+    told_late = figures.late_lines(installation.database, since, now)
+    for line in told_late if done.expired or done.late else ():
+        context.log.warning(line)
+    metadata = figures.of_delivery(installation.database, done, since, now, told_late)
     hold = holds.current(installation.database)
     if hold is not None:
         metadata = {"held": dg.MetadataValue.text(str(hold)), **metadata}

@@ -5,6 +5,7 @@ Small questions only; nothing here decides anything.
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -22,6 +23,14 @@ from automation_pipelines.orchestration.specs import AUDIENCE
 DayFrame = tuple[date, pl.DataFrame]
 
 _SHOWN = 10
+_STEP = identities.alias("step")
+_NAMES = (
+    jobs.c.id,
+    (_STEP.c.campaign + " / " + _STEP.c.step).label("step"),
+    jobs.c.tenant_id.label("tenant"),
+    jobs.c.channel,
+    (jobs.c.state + sa.func.coalesce(": " + jobs.c.reason, "")).label("state"),
+)
 
 
 def audience_dataset(audience: str, mode: str) -> str:
@@ -50,27 +59,28 @@ def lag(installation: Installation, now: datetime) -> timedelta:
 
 
 def ledger(installation: Installation, now: datetime) -> Metadata:
-    """The ledger at a glance: its newest planned rows, and how far delivery is behind."""
-    campaign, step = identities.alias("campaign"), identities.alias("step")
-    j = jobs.c
-    newest = installation.database.read(
-        sa.select(j.id, campaign.c.campaign, step.c.step, j.tenant_id, j.channel, j.state, j.reason, j.due_at)
-        .join_from(jobs, campaign, campaign.c.id == j.campaign_id)
-        .join(step, step.c.id == j.step_id)
-        .where(step.c.mode == "live")
-        .order_by(j.id.desc())
-        .limit(_SHOWN)
-    )
+    """The ledger at a glance: how far delivery is behind, and the newest rows that were planned."""
     behind = lag(installation, now) / timedelta(minutes=1)
-    return {"preview": table(newest), "ledger_lag_minutes": dg.MetadataValue.float(round(behind, 1))}
+    newest = _few((*_NAMES, jobs.c.due_at), jobs.c.id.desc())
+    return {
+        "ledger_lag_minutes": dg.MetadataValue.float(round(behind, 1)),
+        "preview": table(installation.database.read(newest)),
+    }
 
 
 def latest_deliveries(installation: Installation) -> pl.DataFrame:
-    """The jobs that ended last, without addresses."""
-    final = (State.COMPLETED, State.DEAD, State.UNKNOWN)
-    columns = ("id", "campaign", "step", "tenant_id", "channel", "state", "due_at", "finished_at", "attempts")
-    found = operations.find(installation.database, operations.JobFilter(states=final), _SHOWN)
-    return found.select(columns)
+    """The jobs that ended last by being handed over, without addresses."""
+    ended = operations.in_state(State.COMPLETED, State.DEAD, State.UNKNOWN)
+    known = jobs.c.finished_at.is_not(None)  # so says the index
+    wanted = (*_NAMES, jobs.c.attempts, jobs.c.finished_at)
+    return installation.database.read(_few(wanted, jobs.c.finished_at.desc(), ended, known))
+
+
+def _few(
+    columns: Sequence[sa.ColumnElement[Any]], order: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
+) -> sa.Select[Any]:
+    named = sa.select(*columns).join_from(jobs, _STEP, _STEP.c.id == jobs.c.step_id)
+    return named.where(_STEP.c.mode == "live", *where).order_by(order).limit(_SHOWN)
 
 
 def latest_events(installation: Installation) -> pl.DataFrame:
