@@ -68,19 +68,20 @@ def _deliveries(spec: dg.AssetSpec) -> dg.AssetsDefinition:
 
 
 def _deliver(context: dg.AssetExecutionContext, automation: Automation, told: Event) -> Metadata:
-    installation, channels, since = automation.installation, automation.channels(), automation.clock()
+    installation, channels, clock = automation.installation, automation.channels(), automation.shared_clock
+    since = clock()
     with closing(channels):
         done = deliver(
             installation.database,
             channels,
             installation.campaigns,
             installation.settings,
-            clock=automation.shared_clock,
+            clock=clock,
             owner=f"dagster:{context.run.run_id}",
             stop=told.is_set,
             nap=told.wait,
         )
-    now = automation.clock()
+    now = clock()
     told_late = figures.late_lines(installation.database, since, now)
     for line in told_late if done.expired or done.late else ():
         context.log.warning(line)
