@@ -2,7 +2,7 @@
 
 After each tick its run is noted in `<files>/ledger.tick.json`, and after each delivery the newest job that it
 completed in `ledger.delivery.json`, both with the name of the ledger. A ledger that does not know that run,
-or for which that job is still to be sent, is older than its files: it is held. Nothing noted, another
+or for which nobody has tried to send that job, is older than its files: it is held. Nothing noted, another
 ledger's note, or one from before an earlier hold says nothing. What a hold means is `ledger.holds`'.
 """
 
@@ -42,11 +42,12 @@ def saw_tick(db: Database, files: Path, run_id: str) -> None:
 
 def saw_delivery(db: Database, files: Path) -> None:
     """Note the newest job that the ledger knows to be completed."""
-    newest = sa.select(jobs.c.id).where(jobs.c.state == State.COMPLETED, jobs.c.finished_at.is_not(None))
+    j = jobs.c
+    newest = sa.select(j.id, j.attempts).where(j.state == State.COMPLETED, j.finished_at.is_not(None))
     with db.reading() as connection:
-        job = connection.scalar(newest.order_by(jobs.c.finished_at.desc()).limit(1))
-    if job is not None:
-        _note(db, files / _DELIVERY, {"job": job})
+        found = connection.execute(newest.order_by(j.finished_at.desc()).limit(1)).one_or_none()
+    if found is not None:
+        _note(db, files / _DELIVERY, {"job": found.id, "attempts": found.attempts})
 
 
 def _older(db: Database, files: Path) -> str | None:
@@ -59,14 +60,15 @@ def _older(db: Database, files: Path) -> str | None:
 
 
 def _unknown_run(db: Database, noted: Mapping[str, Any]) -> bool:
-    wanted = sa.select(ticks.c.id).where(ticks.c.run_id == noted.get("run"))
+    wanted = sa.select(ticks.c.id).where(ticks.c.run_id == noted["run"])
     with db.reading() as connection:
         return connection.scalar(wanted) is None
 
 
 def _unsent_job(db: Database, noted: Mapping[str, Any]) -> bool:
-    final = [str(state) for state in FINAL]
-    wanted = sa.select(jobs.c.id).where(jobs.c.id == noted.get("job"), jobs.c.state.in_(final))
+    # A crash may cost the answer, never the attempt: that one is in doubt, and no sign of a backup.
+    tried = sa.or_(jobs.c.state.in_([str(state) for state in FINAL]), jobs.c.attempts >= noted["attempts"])
+    wanted = sa.select(jobs.c.id).where(jobs.c.id == noted["job"], tried)
     with db.reading() as connection:
         return connection.scalar(wanted) is None
 
@@ -86,11 +88,10 @@ def _noted(db: Database, path: Path) -> Mapping[str, Any] | None:
     """What was noted of this ledger since it was held the last time; before, it is settled what was lost."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        if said["ledger"] != installation_name(db.salt):
-            return None
-        return None if int(said["holds"]) < _holds(db) else said
+        ours = said["ledger"] == installation_name(db.salt) and int(said["holds"]) >= _holds(db)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return said if ours else None
 
 
 def _note(db: Database, path: Path, seen: Mapping[str, Any]) -> None:

@@ -2,9 +2,7 @@
 
 import re
 import shlex
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
@@ -42,14 +40,12 @@ from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.errors import CampaignError
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import operations
-from automation_pipelines.ledger.database import Database
 from automation_pipelines.messages.filters import FILTERS
 from automation_pipelines.model import EventType, Reason
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.validation import load
 from automation_pipelines.validation.rehearsal import variables
-from tests.ledger.planned import plan, states
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -254,20 +250,3 @@ def test_every_variable_and_filter_of_templates_is_told() -> None:
 def test_every_word_of_feedback_is_told() -> None:
     told = set(_CODE.findall(GUIDE.partition("### Feedback")[2].partition("## Settings")[0]))
     assert sorted({str(word) for word in EventType} - told) == []
-
-
-def test_the_jobs_of_a_restored_ledger_get_numbers_never_used(database: Database) -> None:
-    postgres, sqlite = fences("docs/operating.md", "sql")
-    plan(database, 3)
-    (before,) = database.read("SELECT max(id) AS id FROM jobs")["id"]
-    if database.file is None:
-        with database.begin() as connection:
-            connection.exec_driver_sql(postgres)
-    else:
-        with closing(sqlite3.connect(database.file)) as connection:
-            connection.executescript(sqlite)
-            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    plan(database, 5, run_id="after")
-    (after,) = database.read("SELECT max(id) AS id FROM jobs")["id"]
-    assert after > before + 1_000_000
-    assert states(database) == {"pending": 5}

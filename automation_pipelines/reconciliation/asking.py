@@ -4,7 +4,7 @@ One that cannot tell about each of its jobs is not settled by it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -65,7 +65,9 @@ def ask(
     counts: dict[str, dict[str, int]] = {"not taken": {}, "untold": {}}
     for start in range(0, len(ids), _AT_ONCE):
         jobs = _jobs(db, ids[start : start + _AT_ONCE])
-        asked = [Unheard(job, hold.lost_since, hold.at) for job in jobs]
+        # If it went, then in the lost time, at least once.
+        tried = [replace(job, attempts=max(job.attempts, 1)) for job in jobs]
+        asked = [Unheard(job, hold.lost_since, hold.at) for job in tried]
         found = {
             one.unheard.job.id: one.answer for one in findings(db, able, asked, composer, settings, now=now)
         }
