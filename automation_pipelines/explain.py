@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger.erasing import mark
 from automation_pipelines.ledger.fallbacks import channels_of
+from automation_pipelines.ledger.persons import mark
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import job_payloads, jobs
 from automation_pipelines.membership import members

@@ -20,7 +20,7 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.housekeeping import housekeep
 from automation_pipelines.ledger import conversations, suppressions
 from automation_pipelines.ledger.claims import Claim, claim
-from automation_pipelines.ledger.erasing import is_mark
+from automation_pipelines.ledger.persons import is_mark
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import (
     audit,
@@ -214,13 +214,7 @@ def archived(world: World) -> None:
 
 
 class TestErased:
-    @pytest.mark.parametrize("where", ["ledger", "archive"])
-    def test_nothing_of_them_can_be_read_and_nobody_else_loses_anything(
-        self, served: World, where: str
-    ) -> None:
-        if where == "archive":
-            archived(served)
-            served.remove("customers", 17)
+    def test_nothing_of_them_can_be_read_and_nobody_else_loses_anything(self, served: World) -> None:
         assert "table audit" not in places(served, ADDRESS, NAME, PHONE)
         assert len(places(served, ADDRESS, NAME, PHONE)) > 5
         keys = [name for name in KEY if name in served.jobs().columns]
@@ -239,6 +233,19 @@ class TestErased:
         assert set(served.decisions().filter(pl.col("subject_id") == 18)["subject_text"]) == {"18"}
         assert list(served.installation.files.read("audiences/customers")["customer_id"]) == [18]
         assert rows(served, past_sends) == 1
+
+    def test_what_left_for_the_archive_goes_too_though_the_crm_knows_nobody_any_more(
+        self, small: World
+    ) -> None:
+        archived(small)
+        small.remove("customers", 17)
+        assert any("payloads" in place for place in places(small, ADDRESS))
+        before = len(small.installation.files.read("payloads").filter(pl.col("customer_id") == 18))
+        assert forget(small, "--yes").exit_code == 0
+        assert places(small, ADDRESS, NAME, PHONE) == set()
+        left = small.installation.files.read("payloads")
+        assert set(left["customer_id"]) == {18}
+        assert len(left) == before
 
     def test_it_says_what_it_did_and_finds_nothing_again(self, served: World, tmp_path: Path) -> None:
         def state() -> list[tuple[str, bytes]]:
@@ -275,17 +282,16 @@ class TestErased:
         assert forget(small, "--yes").exit_code == 0
         assert places(small, ADDRESS, NAME, PHONE) == set()
 
-    def test_what_is_being_handed_over_is_waited_for(self, served: World) -> None:
-        database = served.installation.database
+    def test_what_is_being_handed_over_is_waited_for(self, small: World) -> None:
+        database = small.installation.database
         due = at(TICK)
         claim(database, Claim(owner="w", now=due, limit=100, lease=timedelta(minutes=5), channels=["email"]))
-        assert "processing" in states(served, 17)
+        assert "processing" in states(small, 17)
         with pytest.raises(RefusedError, match="being handed over"):
-            raise_from(forget(served, "--yes"))
-        assert payloads(served, 17) > 0
+            raise_from(forget(small, "--yes"))
+        assert payloads(small, 17) > 0
         assert (
-            run(served, "suppressions", "show", "--customer", "17", "--tenant", "1").output
-            != "not suppressed"
+            run(small, "suppressions", "show", "--customer", "17", "--tenant", "1").output != "not suppressed"
         )
 
 

@@ -15,8 +15,8 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.explain import Explanation, Standing, standing
 from automation_pipelines.explain import explain as explain_subject
 from automation_pipelines.forgetting import forgotten_since
-from automation_pipelines.ledger.erasing import is_mark
 from automation_pipelines.ledger.fallbacks import channels_of
+from automation_pipelines.ledger.persons import is_mark
 from automation_pipelines.preview import preview as preview_range
 from automation_pipelines.tick import run_tick
 

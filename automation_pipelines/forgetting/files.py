@@ -12,7 +12,8 @@ import polars as pl
 
 from automation_pipelines import archive, decisions
 from automation_pipelines.files import FileStore, rewrite
-from automation_pipelines.ledger.erasing import MARK, Erased, Eraser, mark
+from automation_pipelines.ledger.erasing import Erased, Eraser
+from automation_pipelines.ledger.persons import MARK, mark
 
 _DECISIONS = (decisions.DATASET, decisions.LOOKS)
 _ADDRESSES = ("address", "email", "phone", "push_token", "wallet_pass")
@@ -96,7 +97,7 @@ class Shelves:
         naming = others.select(self._naming).to_series()
         touched = len(frame) - len(others) + len(others.filter(naming))
         if touched and not self.dry_run:
-            told = [pl.col(name).map_elements(self.eraser.redacted, pl.String) for name in _TOLD]
+            told = [pl.col(name).map_elements(self.eraser.person.redacted, pl.String) for name in _TOLD]
             cleaned = others.filter(naming).with_columns(told)
             rewrite(path, pl.concat([others.filter(~naming), cleaned]).sort("job_id"))
         return touched
@@ -122,7 +123,7 @@ class Shelves:
             return found.fill_null(value=False)
 
         digest = pl.col("variables").str.contains('"items":[', literal=True).fill_null(value=False)
-        digest = digest & names("variables", self.eraser.names)
+        digest = digest & names("variables", person.names_sought)
         told = pl.any_horizontal(digest, *(names(column, person.addresses) for column in _TOLD))
         return (pl.col("tenant_id") == person.tenant_id) & told
 

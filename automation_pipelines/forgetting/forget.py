@@ -18,8 +18,9 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.audits import entries
 from automation_pipelines.ledger.campaign_moves import record
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.erasing import Erased, Eraser, Held, Person, purge
+from automation_pipelines.ledger.erasing import Erased, Eraser, Held, purge
 from automation_pipelines.ledger.identity import identity_of, installation_name
+from automation_pipelines.ledger.persons import Person
 from automation_pipelines.ledger.suppressions import customer_hash, forgotten_at
 from automation_pipelines.model import State
 

@@ -16,8 +16,8 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import Demand, Selection
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.erasing import Person, Record, subjects_of
 from automation_pipelines.ledger.fallbacks import ways_of
+from automation_pipelines.ledger.persons import Person, Record, subjects_of
 from automation_pipelines.ledger.tables import identities, interventions, job_payloads, jobs
 from automation_pipelines.subjects import look_up, numbers_in, those
 from automation_pipelines.tick import read_frames

@@ -4,18 +4,16 @@ Whose addresses and records are a person's is `forgetting`'s to find out, and wh
 """
 
 import json
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.ledger.columnar import raw
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.persons import Person, is_mark, mark, subjects_of
 from automation_pipelines.ledger.suppressions import (
     EVERYWHERE,
     FORGOTTEN,
@@ -27,7 +25,6 @@ from automation_pipelines.ledger.suppressions import (
 from automation_pipelines.ledger.tables import (
     audit,
     breakers,
-    campaign_versions,
     changes,
     consents,
     conversations,
@@ -42,41 +39,7 @@ from automation_pipelines.ledger.tables import (
 )
 from automation_pipelines.model import State
 
-MARK = rf"^{FORGOTTEN}:[0-9a-f]{{16}}$"
-"""What stands where a key of the CRM was."""
-_SHORTEST = 6
-"""A shorter text is looked for nowhere: it would be found everywhere."""
 _SCRUBBED = (job_payloads, events, notifications, changes, tracked_values, interventions, audit, breakers)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A row of the CRM that is theirs, or is they: its source, number and key."""
-
-    source: str
-    id: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is erased. `contacts` are (channel, address)."""
-
-    tenant_id: int
-    customers: frozenset[int]
-    contacts: frozenset[tuple[str, str]]
-    names: frozenset[str]
-    records: frozenset[Record]
-
-    @property
-    def addresses(self) -> frozenset[str]:
-        """Their addresses, whatever the channel, that are long enough to be looked for in texts."""
-        return frozenset(address for _, address in self.contacts if len(address) >= _SHORTEST)
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The CRM's own keys of them and what is theirs."""
-        return frozenset(record.text for record in self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +63,6 @@ class Erased:
 
     place: str
     count: int
-
-
-def mark(salt: str, text: str) -> str:
-    """What stands for a key of the CRM."""
-    return f"{FORGOTTEN}:{sha256(f'{salt}:{FORGOTTEN}:{text}'.encode()).hexdigest()[:16]}"
-
-
-def is_mark(text: str | None) -> bool:
-    """Whether a key of the CRM was erased there."""
-    return text is not None and re.match(MARK, text) is not None
-
-
-def subjects_of(db: Database) -> frozenset[tuple[str, str]]:
-    """(campaign, source of its subjects), of every version there ever was."""
-    v = campaign_versions.c
-    with db.reading() as connection:
-        specs = connection.execute(sa.select(v.campaign, v.spec)).all()
-    pairs = ((campaign, AUDIENCES.get(json.loads(spec)["audience"])) for campaign, spec in specs)
-    return frozenset((campaign, audience.subject) for campaign, audience in pairs if audience)
 
 
 class Eraser:
@@ -261,14 +205,14 @@ class Eraser:
         wanted = sa.select(p.job_id, *texts).join(jobs, jobs.c.id == p.job_id).where(self._naming())
         found = connection.execute(wanted).mappings().all()
         for row in found:
-            values = {text.name: self.redacted(row[text.name]) for text in texts}
+            values = {text.name: self.person.redacted(row[text.name]) for text in texts}
             connection.execute(sa.update(job_payloads).where(p.job_id == row["job_id"]).values(values))
         return len(found)
 
     def _naming(self) -> sa.ColumnElement[bool]:
         """Whether a payload names them. Others may have the same name: it counts only in a digest."""
         p = job_payloads.c
-        digest = sa.and_(p.variables.contains('"items":['), _mention(p.variables, self.names))
+        digest = sa.and_(p.variables.contains('"items":['), _mention(p.variables, self.person.names_sought))
         texts = (p.variables, p.error, p.fallbacks, p.rejections)
         named = (_mention(text, self.person.addresses) for text in texts)
         return sa.and_(jobs.c.tenant_id == self.person.tenant_id, sa.or_(digest, *named))
@@ -280,7 +224,7 @@ class Eraser:
         wanted = sa.select(a.id, a.detail).where(sa.or_(orders, _mention(a.detail, self.person.addresses)))
         changed = 0
         for row in connection.execute(wanted).all():
-            detail = self.redacted(json.dumps(self._unnamed(json.loads(row.detail))))
+            detail = self.person.redacted(json.dumps(self._unnamed(json.loads(row.detail))))
             if detail != row.detail:
                 connection.execute(sa.update(audit).where(a.id == row.id).values(detail=detail))
                 changed += 1
@@ -303,19 +247,6 @@ class Eraser:
         theirs = {record.text for record in self.person.records if record.source in sources}
         named = isinstance(value, str) and value in theirs and not is_mark(value)
         return mark(self._db.salt, str(value)) if named else value
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Their names that are long enough to be looked for in texts."""
-        return frozenset(name for name in self.person.names if len(name) >= _SHORTEST and " " in name)
-
-    def redacted(self, text: str | None) -> str | None:
-        """A text without their addresses and their name."""
-        texts = sorted(self.person.addresses | self.names, key=len, reverse=True)
-        if text is None or not texts:
-            return text
-        pattern = "|".join(map(re.escape, texts))
-        return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", FORGOTTEN, text, flags=re.IGNORECASE)
 
     def _among(
         self, name: str, columns: dict[str, sa.types.TypeEngine[Any]], rows: Collection[tuple[object, ...]]
