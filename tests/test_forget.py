@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from automation_pipelines.catalogue.sources import CRM_SOURCES
+from automation_pipelines.catalogue.types import Type
 from automation_pipelines.channels import build_channels
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
@@ -35,6 +37,7 @@ from automation_pipelines.ledger.tables import (
     past_sends,
     tracked_values,
 )
+from automation_pipelines.sqlfiles import SqlFiles
 from tests.world import World, at
 
 NAME, ADDRESS, PHONE = "Kim Q. Public", "Kim.Public@private.example.com", "+15550001234"
@@ -347,3 +350,33 @@ def raise_from(result: Result) -> None:
     """What main would print."""
     if result.exception is not None:
         raise result.exception
+
+
+def test_a_key_that_is_a_text_is_gone_too(tmp_path: Path) -> None:
+    own = tmp_path / "sql" / "sources"
+    own.mkdir(parents=True)
+    for name, source in CRM_SOURCES.items():
+        ids = ", ".join(column.name for column in source.columns if column.type is Type.ID)
+        text = SqlFiles().find("sources", name).text
+        (own / f"{name}.sql").write_text(f"-- text ids: {ids}\n{text}", encoding="utf-8")
+    urls = f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}"
+    world = World.create(tmp_path / "home", *urls, text_ids=True, sql_dir=own.parent)
+    world.add("tenants", id="acme")
+    here = {"tenant_id": "acme"}
+    world.add("customers", id="kim-public-17", name=NAME, email=ADDRESS, **here)
+    world.add("customers", id="kim-old-3", name=NAME, email=ADDRESS, merged_into="kim-public-17", **here)
+    quote = {"number": "Q-1", "sent_at": "2026-03-04T08:00", "customer_id": "kim-old-3", "agent_id": None}
+    world.add("quotes", id="kims-quote", **quote, **here)
+    for campaign in (HELLO, QUOTES):
+        world.apply(campaign, start=START)
+    world.tick("2026-03-04T00:00")
+    world.tick(TICK)
+    send(world, TICK)
+    assert run(world, "campaign", "hold", "quotes", "--subject", "kims-quote").exit_code == 0
+    keys = ("kim-public-17", "kim-old-3", "kims-quote")
+    assert {"table audit", "table interventions"} < places(world, *keys)
+    result = forget(world, "--yes", customer="kim-public-17")
+    assert result.exit_code == 0, result.output
+    assert places(world, ADDRESS, NAME, *keys) == set()
+    assert "was forgotten" in run(world, "explain", "kim-old-3").output
+    world.close()

@@ -46,11 +46,6 @@ class Person:
         return frozenset(address for _, address in self.contacts if len(address) >= _SHORTEST)
 
     @property
-    def keys(self) -> frozenset[str]:
-        """The CRM's own keys of them and what is theirs."""
-        return frozenset(record.text for record in self.records)
-
-    @property
     def names_sought(self) -> frozenset[str]:
         """Their names that are long enough to be looked for in texts."""
         return frozenset(name for name in self.names if len(name) >= _SHORTEST and " " in name)
