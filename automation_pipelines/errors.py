@@ -67,3 +67,15 @@ class LedgerError(AutomationError):
 
 class MessageError(AutomationError):
     """A message cannot be made: its template is wrong, a variable is missing or an address unusable."""
+
+
+class FeedbackError(AutomationError):
+    """Somebody told us something that cannot be taken; nothing of it was recorded."""
+
+
+class ForgedError(FeedbackError):
+    """It does not prove that it is the provider's: a wrong or old signature, or no secret to tell by."""
+
+
+class MalformedError(FeedbackError):
+    """It is signed or needs no signature, and is nothing that this provider says."""
