@@ -59,6 +59,10 @@ class Crew:
         """What they said."""
         return self.room.settings.home / "said.txt"
 
+    def said(self, words: str) -> int:
+        """How often they said so."""
+        return self.notebook.read_text().count(words)
+
     def kill(self, chance: random.Random) -> None:
         """One of them, who must be alive; none may have died by itself."""
         self.watch()

@@ -31,6 +31,12 @@ class Automation:
     first_day: date
     """The first partition."""
 
+    @property
+    def shared_clock(self) -> Clock:
+        """The ledger's own time from now on, where runs speak for the present."""
+        present = self.clock is system_clock
+        return self.installation.database.clock(self.clock) if present else self.clock
+
 
 class Release(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Whether this run may commit jobs to the ledger. Only the whole tick, about now, ever does."""
