@@ -265,10 +265,11 @@ def run_tick(
     The CRM is read before the lock is taken; what is settled is read under it, so two ticks at once
     are as one after the other.
     """
-    work = find_work(installation, as_of)
-    if mode == "live":
-        track_changes(installation, work)
-    frames = read_sources(installation, work) if work.needs else {}
+    with installation.crm.held():
+        work = find_work(installation, as_of)
+        if mode == "live":
+            track_changes(installation, work)
+        frames = read_sources(installation, work) if work.needs else {}
     with open_engine() as engine:
         select_audiences(installation, engine, frames, work)
         frames.clear()

@@ -6,6 +6,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -161,13 +162,12 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     opened.close()
 
 
-@pytest.fixture
-def new_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewWorld]:
-    """Makes a company with a CRM and a ledger, both in `sqlite` or both in `postgres`; takes settings."""
+@contextmanager
+def _worlds(request: pytest.FixtureRequest, home: Path) -> Iterator[NewWorld]:
     made: list[World] = []
 
     def create(database: str, **settings: Any) -> World:
-        place = tmp_path / f"world-{len(made)}" if made else tmp_path
+        place = home / f"world-{len(made)}" if made else home
         place.mkdir(exist_ok=True)
         if database == "sqlite":
             templates = request.getfixturevalue("sqlite_templates")
@@ -182,6 +182,22 @@ def new_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewWor
     yield create
     for world in made:
         world.close()
+
+
+@pytest.fixture
+def new_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewWorld]:
+    """Makes a company with a CRM and a ledger, both in `sqlite` or both in `postgres`; takes settings."""
+    with _worlds(request, tmp_path) as create:
+        yield create
+
+
+@pytest.fixture(scope="module")
+def new_world_of_module(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NewWorld]:
+    """The same for a whole module, whose tests only look, or look after their own."""
+    with _worlds(request, tmp_path_factory.mktemp("module")) as create:
+        yield create
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

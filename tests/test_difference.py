@@ -18,9 +18,9 @@ WELCOME: dict[str, Any] = {
 NOW = "2026-03-02T12:00"
 
 
-def _edit(world: World, **changed: Any) -> list[tuple[Any, ...]]:
+def _edit(world: World, days: int = 4, **changed: Any) -> list[tuple[Any, ...]]:
     rows = difference(
-        world.installation, [Campaign.model_validate({**WELCOME, **changed})], since=at(NOW), days=7
+        world.installation, [Campaign.model_validate({**WELCOME, **changed})], since=at(NOW), days=days
     )
     return rows.select("step", "subject_text", "effect", "due_before", "due_after").rows()
 
@@ -35,12 +35,13 @@ def _started(world: World) -> None:
 
 def test_the_same_campaign_changes_nothing(world: World) -> None:
     _started(world)
-    assert _edit(world) == []
+    assert _edit(world, days=7) == []
     assert len(world.sent()) == 1
 
 
 def test_a_condition_makes_sends_disappear_and_a_new_step_makes_them_appear(world: World) -> None:
     _started(world)
+    world.with_ticks(1440)
     vip = {"field": "segment", "operator": "equals", "value": "vip"}
     day_2 = {"id": "day-2", "offset": "2 days", "channel": "email", "template": "hello"}
     assert _edit(world, conditions=vip, steps=[WELCOME["steps"][0], day_2, WELCOME["steps"][1]]) == [
@@ -52,6 +53,7 @@ def test_a_condition_makes_sends_disappear_and_a_new_step_makes_them_appear(worl
 
 def test_another_time_moves_what_is_not_sent_yet(world: World) -> None:
     _started(world)
+    world.with_ticks(1440)
     later = [{**step, "at": "15:00"} for step in WELCOME["steps"]]
     assert _edit(world, steps=later) == [
         ("day-1", "1", "moves", at("2026-03-03T09:00"), at("2026-03-03T15:00")),
@@ -62,6 +64,7 @@ def test_another_time_moves_what_is_not_sent_yet(world: World) -> None:
 
 def test_a_look_writes_nothing(world: World) -> None:
     _started(world)
+    world.with_ticks(1440)
     before = world.jobs()
     _edit(world, steps=WELCOME["steps"][:1])
     assert world.jobs().equals(before)

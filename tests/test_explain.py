@@ -4,7 +4,7 @@ import pytest
 
 from automation_pipelines.explain import Gate, explain
 from automation_pipelines.model import Reason
-from tests.world import World
+from tests.world import NewWorld, World
 
 LONG_AGO = "2026-01-01T00:00"
 GATES = [
@@ -24,9 +24,10 @@ GATES = [
 ]
 
 
-@pytest.fixture
-def shop(world: World) -> World:
-    """Four customers with the same birthday, two of them one person."""
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shop(request: pytest.FixtureRequest, new_world_of_module: NewWorld) -> World:
+    """Four customers with the same birthday, two of them one person; every test looks at the same."""
+    world = new_world_of_module(request.param)
     world.add("tenants", id=1)
     world.add("tenant_settings", id=1, name="caps", value="1 per day")
     for number in (2, 3, 4):

@@ -22,7 +22,7 @@ from automation_pipelines.ledger.campaigns import AppliedVersion, CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.identity import identity_of, installation_name
 from automation_pipelines.ledger.jobs import Job
-from automation_pipelines.messages import MessageTemplate
+from automation_pipelines.messages import MessageTemplate, compiled
 from automation_pipelines.messages.context import SETTINGS, Branding, Occasion, context
 from automation_pipelines.messages.mime import Mailbox, build_email
 from automation_pipelines.messages.optout import NO_LINKS, Links, Site, list_headers
@@ -232,7 +232,7 @@ class Composer:
         if source is None:
             msg = f"version {version} of campaign '{campaign}' has no template '{template}'"
             raise MessageError(msg)
-        return MessageTemplate(source)
+        return compiled(source)
 
 
 def _call(order: _Order) -> Call | Command:

@@ -2,6 +2,8 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
@@ -23,18 +25,33 @@ class Crm(ABC):
 
     place: str
     _depth = 0
+    _opened = False
 
     def __enter__(self) -> Self:
-        if self._depth == 0:
+        if not self._opened:
             self.open()
+            self._opened = True
         self._depth += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep what is entered inside open until the end: several questions at one moment, one connection."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
         self._depth -= 1
-        if self._depth == 0:
+        if self._depth == 0 and self._opened:
+            self._opened = False
             self.close()
 
     @abstractmethod

@@ -7,7 +7,7 @@ text is not. A template is prepared and compiled once and then only filled in. W
 
 from automation_pipelines.messages.environment import NAMESPACES, render_text, text_needs
 from automation_pipelines.messages.source import FILES, NOTES, Content, NoteContent, TemplateSource, file_of
-from automation_pipelines.messages.template import MessageTemplate, undeclared
+from automation_pipelines.messages.template import MessageTemplate, compiled, undeclared
 
 __all__ = [
     "FILES",
@@ -17,6 +17,7 @@ __all__ = [
     "MessageTemplate",
     "NoteContent",
     "TemplateSource",
+    "compiled",
     "file_of",
     "render_text",
     "text_needs",

@@ -34,6 +34,11 @@ class TemplateSource:
     locales: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     locale: str = DEFAULT_LOCALE
 
+    def __hash__(self) -> int:
+        """Templates that are written alike are one: they are compiled once."""
+        layouts = frozenset(self.layouts.items())
+        return hash((frozenset(self.parts().items()), layouts, self.locale))
+
     def parts(self) -> dict[tuple[str, str], str]:
         """Return every part by name and tag; the tag of what has none is empty."""
         written = {"subject": self.subject, "html": self.html, "text": self.text, **self.notes}

@@ -191,6 +191,12 @@ class MessageTemplate:
         return chosen
 
 
+@lru_cache(maxsize=128)
+def compiled(source: TemplateSource) -> MessageTemplate:
+    """The template of a source, which a process compiles once however many rounds of delivery it has."""
+    return MessageTemplate(source)
+
+
 def _traced(text: str, variables: Mapping[str, Any]) -> str:
     return traced_text(text, parameters_of(variables.get("message")), ways_out(variables))
 
