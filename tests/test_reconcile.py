@@ -23,7 +23,7 @@ from automation_pipelines.cli.main import automation
 from automation_pipelines.delivery import Delivered, deliver
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import claims, holds, operations, sightings
+from automation_pipelines.ledger import claims, holds, identity, operations, sightings
 from automation_pipelines.ledger.claims import Claim
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.holds import Hold
@@ -201,6 +201,7 @@ def test_after_a_restore_nobody_gets_anything_twice_and_nobody_is_left_out(
     assert len(company.received) == EVERYTHING
 
 
+@pytest.mark.parametrize("company", ["sqlite"], indirect=True)
 def test_a_log_that_is_read_before_the_tick_settles_what_the_tick_plans_again(
     company: Company, tmp_path: Path
 ) -> None:
@@ -329,6 +330,19 @@ def test_without_a_hold_a_log_proves_only_what_is_unknown(room: Mailroom) -> Non
     assert reconciled(room, *lines, (f"{'0' * 32}.{names[unknown][33:]}", NOON), held=None) == 1
     assert [room.jobs()[job]["state"] for job in (waiting, unknown)] == ["pending", "completed"]
     assert room.database.read("SELECT * FROM sightings").is_empty()
+
+
+def test_what_no_job_is_known_for_is_settled_when_it_is_planned(room: Mailroom) -> None:
+    held, installation = hold(room), identity.installation_name(room.database.salt)
+    lost = [(1, 1, "letters", "letter", number, number) for number in (1, 3)]
+    lines = [(identity.identity_of(key, "live", installation), NOON - MINUTE) for key in lost]
+    assert reconciled(room, *lines, (f"{'0' * 32}.{installation}", NOON), held=held) == 0
+    ids = room.plan(3)
+    with room.database.begin() as connection:
+        [tick] = connection.execute(sa.select(jobs.c.tick_id).where(jobs.c.id == ids[0])).one()
+        assert sightings.settle_planned(room.database, connection, tick, 3, now=LATER) == 2
+    assert [room.jobs()[job]["state"] for job in ids] == ["completed", "pending", "completed"]
+    assert len(room.database.read("SELECT * FROM sightings")) == 1
 
 
 def test_statements_do_not_grow_with_the_log(room: Mailroom) -> None:
