@@ -3,12 +3,13 @@
 A chunk is what may be in doubt after a crash. Which jobs are claimed, and when, is the worker's.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from time import monotonic
 from typing import TypeVar, assert_never
 
 from automation_pipelines import retry
@@ -17,6 +18,7 @@ from automation_pipelines.channels import Channel
 from automation_pipelines.delivery.allowances import Allowances
 from automation_pipelines.delivery.checks import Present, look, objection, party_of
 from automation_pipelines.delivery.composition import Composer
+from automation_pipelines.delivery.pace import Pace
 from automation_pipelines.delivery.patience import insist
 from automation_pipelines.delivery.standing import Handed, Ready, Standing
 from automation_pipelines.errors import AutomationError, LedgerError
@@ -34,8 +36,6 @@ from automation_pipelines.settings import Settings
 Clock = Callable[[], datetime]
 Made = TypeVar("Made")
 
-# How many may be in doubt after a crash, where a repeat would be noticed.
-_IN_DOUBT = 32
 # With a slow server a batch takes long: what was asked before counts for so long.
 _FRESH = timedelta(seconds=5)
 
@@ -53,6 +53,8 @@ class Desk:
     clock: Clock
     owner: str
     mode: Mode
+    paces: defaultdict[str, Pace] = field(default_factory=lambda: defaultdict(Pace))
+    """By channel."""
 
     @property
     def lease(self) -> timedelta:
@@ -100,9 +102,11 @@ class Batch:
         ordered = sorted(self._jobs.values(), key=_turn)
         for (_, name), group in groupby(ordered, key=_turn):
             channel, members = self._desk.channels[name], list(group)
-            size = len(members) if channel.repeatable else _IN_DOUBT
-            for start in range(0, len(members), size):
+            start = 0
+            while start < len(members):
+                size = len(members) if channel.repeatable else self._desk.paces[name].size
                 yield channel, members[start : start + size]
+                start += size
 
     def _look(self) -> Present:
         """Ask once more about all that wait, unless that was just done, and settle what must not go."""
@@ -153,7 +157,9 @@ class Batch:
         leaving = [one for one in ready if one[0].id in held]
         for job in ids:
             self._waiting.pop(job)
+        began = monotonic()
         outcomes = channel.send([handoff for _, handoff in leaving]) if leaving else []
+        self._desk.paces[channel.name].learn(outcomes, monotonic() - began)
         return [(*one, outcome) for one, outcome in zip(leaving, outcomes, strict=True)]
 
     def _made(self, job: Job, present: Present) -> Answer | Handoff:

@@ -4,6 +4,7 @@ from benchmarks.stages import (
     audiences,
     campaigns,
     claims,
+    delivery,
     extract,
     ledger,
     planning,
@@ -22,6 +23,7 @@ STAGES = (
     *claims.STAGES,
     *rendering.STAGES,
     *smtp.STAGES,
+    *delivery.STAGES,
     *tick.STAGES,
     *campaigns.STAGES,
 )
