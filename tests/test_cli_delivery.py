@@ -12,14 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from rich.console import Console
 
+from automation_pipelines.cli import bars
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
 from automation_pipelines.installation import Installation
@@ -71,6 +75,22 @@ class TestDrain:
         room.campaigns.pause("letters", "t", NOON)
         assert "completed" not in run(front, "--drain")
         assert room.states() == ["pending"] * 3
+
+
+def test_a_bar_follows_what_is_left_even_where_more_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, looked = StringIO(), Event()
+    left = iter([4, 3, 10])
+
+    def look() -> int:
+        if (now := next(left, None)) is None:
+            looked.set()
+        return 2 if now is None else now
+
+    monkeypatch.setattr(bars, "Console", lambda: Console(file=screen, force_terminal=True, width=60))
+    monkeypatch.setattr(bars, "_PAUSE", 0.01)
+    with bars.shown(look):
+        assert looked.wait(_SECONDS)
+    assert "8/10" in screen.getvalue()
 
 
 @pytest.mark.parametrize(

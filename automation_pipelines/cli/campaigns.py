@@ -15,11 +15,11 @@ from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels, unavailable, url_refusal, written
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.cli.manual import run
 from automation_pipelines.cli.showing import show
 from automation_pipelines.cli.subjects import ORDERS, progress
-from automation_pipelines.cli.tables import say, say_json, table_of
+from automation_pipelines.cli.tables import say, say_json, table_of, when
 from automation_pipelines.cli.testing import test
 from automation_pipelines.delivery.composition import profiles_of
 from automation_pipelines.difference import difference
@@ -207,11 +207,14 @@ for _view in (show, history.runs, history.counts, history.ticks):
 
 
 @campaign.command("list")
+@click.option("--since", type=MOMENT, help="Count what was due from this time on.  [default: 30 days ago]")
 @click.pass_obj
-def list_(front: Front) -> None:
-    """List all campaigns but the deleted ones."""
-    did = history.summaries(front)
-    table = Table("campaign", "state", "version", *history.SUMMARY)
+def list_(front: Front, *, since: datetime | None) -> None:
+    """List all campaigns but the deleted ones, and what they did lately."""
+    begin = since or front.now - history.LATELY
+    did = history.summaries(front, since=begin)
+    title = f"campaigns; counts of what was due since {when(begin)}"
+    table = Table("campaign", "state", "version", *history.SUMMARY, title=title, title_justify="left")
     for entry in _store(front).list():
         row = (entry.campaign, entry.state, str(entry.version))
         table.add_row(*row, *did.get(entry.campaign, history.NOTHING_YET))

@@ -4,14 +4,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from automation_pipelines import metrics
 from automation_pipelines.channels import Channel, build_channels, build_test_channels, closing
+from automation_pipelines.cli.bars import shown
 from automation_pipelines.cli.front import ROWS, Front, worker
 from automation_pipelines.delivery import Delivered
 from automation_pipelines.delivery import deliver as deliver_due
@@ -71,9 +71,6 @@ class _Worker:
         self.held = hold
         return hold is not None
 
-    def _due(self) -> int:
-        return operations.due(self.front.database, _clock(), tests=self.testing)
-
     def loop(self) -> None:
         """Deliver whatever falls due until told to stop; while the database is away, wait for it."""
         failures = 0
@@ -102,26 +99,10 @@ class _Worker:
 
     def drain(self) -> None:
         """Deliver until nothing is due, and show how far it is."""
-        waiting, since = self._due(), _clock()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        total = dict.fromkeys(asdict(Delivered()), 0)
-        with Progress(*columns, transient=True) as progress:
-            task = progress.add_task("jobs", total=waiting)
-            left = waiting
-            while left and not self.stop.is_set():
-                for name, count in asdict(self.deliver(self.front.settings.claim_batch)).items():
-                    total[name] += count
-                after = self._due()
-                progress.update(task, completed=max(waiting - after, 0), total=max(waiting, after))
-                if after >= left:  # paused, limited or left alone: it will not get any emptier
-                    break
-                left = after
-        self.announce(Delivered(**total), since)
+        since = _clock()
+        with shown(lambda: operations.unfinished(self.front.database, _clock(), tests=self.testing)):
+            done = self.deliver()
+        self.announce(done, since)
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """What ran, and what came of it: runs, counts and ticks of campaigns, and escalated enquiries."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -136,9 +136,15 @@ SUMMARY = ("executions", "sent", "failed", "last")
 NOTHING_YET = ("0", "0", "0", "")
 
 
-def summaries(front: Front, names: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
-    """`SUMMARY` of these campaigns (none given: of all) that did something; counted over the whole record."""
-    found = history.counts(front.ready, names)
+LATELY = timedelta(days=30)
+"""What a list of campaigns counts: more would read the whole record."""
+
+
+def summaries(
+    front: Front, names: Sequence[str] = (), since: datetime | None = None
+) -> dict[str, tuple[str, ...]]:
+    """`SUMMARY` of these campaigns (none given: of all) that did something due since then, or lately."""
+    found = history.counts(front.ready, names, since=since or front.now - LATELY)
     columns = found.select("campaign", "executions", "successes", "failures", "last_execution")
     return {name: (*(f"{count:,}" for count in did), when(last)) for name, *did, last in columns.iter_rows()}
 

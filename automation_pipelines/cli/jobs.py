@@ -1,11 +1,11 @@
 """Jobs and the dead-letter queue: look, requeue, cancel. Orders say first how many jobs they mean."""
 
+import json
 from dataclasses import asdict, replace
 from datetime import datetime
 
 import click
 import polars as pl
-from rich.table import Table
 
 from automation_pipelines.channels import build_channels, closing
 from automation_pipelines.cli.front import MOMENT, NUMBER, ROWS, Front
@@ -15,7 +15,8 @@ from automation_pipelines.delivery.tracing import ask, traceable
 from automation_pipelines.history import listing
 from automation_pipelines.ledger import holds, operations
 from automation_pipelines.ledger.database import dump_json
-from automation_pipelines.ledger.figures import DAY, figures
+from automation_pipelines.ledger.figures import DAY, Figures, figures
+from automation_pipelines.ledger.lateness import in_hours
 from automation_pipelines.ledger.operations import DEAD_LETTERS, JobFilter
 from automation_pipelines.model import State
 
@@ -58,6 +59,16 @@ def show_status(front: Front, *, since: datetime | None, as_json: bool) -> None:
         say_json(found.rows)
     else:
         say(table_of(found.brief, f"jobs per channel and tenant; what ended, since {when(begin)}"))
+        click.echo(_in_all(found, front.now))
+
+
+def _in_all(found: Figures, now: datetime) -> str:
+    """What an operator looks for first."""
+    sums = found.rows.select(pl.selectors.integer().exclude("tenant_id").sum()).row(0, named=True)
+    told = [f"{count:,} {name.replace('_', ' ')}" for name, count in sums.items() if count]
+    behind = found.total.behind(now)
+    told += [f"the oldest waiting for {in_hours(behind)}"] if behind else []
+    return f"in all: {', '.join(told) or 'no jobs'}"
 
 
 @jobs.command("list")
@@ -92,12 +103,23 @@ def show_job(front: Front, *, job_id: int, as_json: bool) -> None:
         click.echo(dump_json(story))
         return
     events = story.pop("events")
-    table = Table("", f"job {job_id}")
-    for name, value in story.items():
-        table.add_row(name.replace("_", " "), "" if value is None else str(value))
-    for event in events:
-        table.add_row(event["type"], f"{event['at']} {event['detail'] or ''}")
-    say(table)
+    variables = json.loads(story.pop("variables") or "{}")
+    rows = [(name.replace("_", " "), value) for name, value in story.items() if value is not None]
+    rows += [(f"variable {name}", value) for name, value in variables.items()]
+    rows += [(f"event {event['type']}", f"{_told(event['at'])} {event['detail'] or ''}") for event in events]
+    wide = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        click.echo(f"{name:{wide}}  {_told(value)}".rstrip())
+
+
+def _told(value: object) -> str:
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        case str() | int():
+            return str(value)
+        case _:
+            return dump_json(value)
 
 
 @jobs.command("retry")
@@ -186,6 +208,9 @@ def _list(front: Front, meant: JobFilter, limit: int, *, addresses: bool, as_jso
     found = listing(front.database, meant, limit, addresses=addresses)
     if as_json:
         say_json(found)
+        return
+    if found.is_empty():
+        click.echo("there are no such jobs")
         return
     total = operations.count(front.database, meant, _COUNTED)
     of = f"{total:,}" if total <= _COUNTED else f"more than {_COUNTED:,}"

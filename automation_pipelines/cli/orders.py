@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from automation_pipelines.campaign import CALL_CHANNELS, MESSAGE_CHANNELS
 from automation_pipelines.cli.front import MOMENT, NUMBER, Front
 from automation_pipelines.cli.tables import counted
 from automation_pipelines.errors import RefusedError
@@ -28,21 +29,23 @@ class Order:
     """How an order asks for consent, and what it does."""
 
     verb: str
+    done: str
     states: tuple[State, ...]
     carry_out: CarryOut
     sends: bool = False
     """It needs what retention takes away."""
 
 
-RETRY = Order("put back in the queue", RETRYABLE, operations.retry, sends=True)
-CANCEL = Order("cancel", (State.PENDING,), operations.cancel)
-REQUEUE = Order("put back in the queue", DEAD_LETTERS, operations.retry, sends=True)
-CLEAR = Order("take off the queue", DEAD_LETTERS, operations.clear)
+RETRY = Order("put back in the queue", "put back in the queue", RETRYABLE, operations.retry, sends=True)
+CANCEL = Order("cancel", "cancelled", (State.PENDING,), operations.cancel)
+REQUEUE = Order("put back in the queue", "put back in the queue", DEAD_LETTERS, operations.retry, sends=True)
+CLEAR = Order("take off the queue", "taken off the queue", DEAD_LETTERS, operations.clear)
 
 _SPENT = (
     "address and variables are gone, by retention or because somebody was forgotten; "
     "`automation campaign run CAMPAIGN --subject KEY --again` plans a message anew"
 )
+CHANNELS = (*MESSAGE_CHANNELS, *CALL_CHANNELS, "crm", "wait")
 ALL = click.option("--all", "everything", is_flag=True, help="Mean every job, where no filter is given.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -53,7 +56,7 @@ def filtered(command: Command) -> Command:
     @click.argument("ids", nargs=-1, type=NUMBER)
     @click.option("--campaign", help="Only jobs of this campaign.")
     @click.option("--tenant", type=NUMBER, help="Only jobs of this tenant.")
-    @click.option("--channel", help="Only jobs of this channel.")
+    @click.option("--channel", type=click.Choice(CHANNELS), help="Only jobs of this channel.")
     @click.option("--reason", help="Only jobs skipped for this reason.")
     @click.option("--since", type=MOMENT, help="Only jobs due at or after this time.")
     @click.option("--until", type=MOMENT, help="Only jobs due before this time.")
@@ -81,6 +84,8 @@ def filtered(command: Command) -> Command:
             until=until,
             tests=tests,
         )
+        if campaign is not None:
+            operations.require_campaign(click.get_current_context().obj.database, campaign)
         command(*args, wanted=wanted, **kwargs)
 
     return with_filter
@@ -94,7 +99,7 @@ def give(front: Front, order: Order, wanted: JobFilter, *, everything: bool, yes
     meant = replace(wanted, states=order.states)
     counts = operations.count_by_state(front.database, meant)
     if not counts:
-        click.echo(f"nothing to do: none of these jobs is {' or '.join(order.states)}")
+        click.echo(f"nothing to do: {_instead(front, order, wanted)}")
         return
     spent = operations.spent(front.database, meant) if order.sends else 0
     if spent:
@@ -105,4 +110,16 @@ def give(front: Front, order: Order, wanted: JobFilter, *, everything: bool, yes
     if not yes and not click.confirm("go on?"):
         sys.exit(1)
     changed = order.carry_out(front.database, meant, by=front.user, now=front.now)
-    click.echo(f"{counted(changed, 'job')} changed")
+    click.echo(f"{counted(changed, 'job')} {order.done}")
+
+
+def _instead(front: Front, order: Order, wanted: JobFilter) -> str:
+    """Why an order means no job; of jobs given by number, what they are."""
+    none = f"none of these jobs is {' or '.join(order.states)}"
+    if not wanted.ids:
+        return none
+    there = operations.count_by_state(front.database, wanted)
+    told = [f"{count:,} {state}" for state, count in there.items()]
+    missing = len(set(wanted.ids)) - sum(there.values())
+    told += [f"{missing:,} not meant by the other filters, or not there"] if missing else []
+    return f"{none} ({', '.join(told)})"

@@ -21,7 +21,7 @@ def show(front: Front, *, name: str) -> None:
     _print(CampaignStore(front.database).show(name))
     (did,) = history.summaries(front, [name]).values() or [history.NOTHING_YET]
     words = ", ".join(f"{what}: {said or 'none'}" for what, said in zip(history.SUMMARY, did, strict=True))
-    say(words)
+    say(f"of what was due in the last {history.LATELY.days} days: {words}")
 
 
 def _print(details: Details) -> None:

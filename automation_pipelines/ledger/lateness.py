@@ -39,12 +39,13 @@ class Lateness:
             (self.expired, "expired before they could be sent"),
             (self.stale, "too late to be planned"),
             (self.superseded, "gave way to a later step"),
-            (self.late, f"sent late, up to {_hours(self.longest)} after they were due"),
+            (self.late, f"sent late, up to {in_hours(self.longest)} after they were due"),
         ]
         return f"{self.campaign}: " + "; ".join(f"{count} {what}" for count, what in told if count)
 
 
-def _hours(duration: timedelta) -> str:
+def in_hours(duration: timedelta) -> str:
+    """How long, in words."""
     minutes = int(duration / timedelta(minutes=1))
     return f"{minutes // 60} h {minutes % 60:02} min"
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger.database import Database, dump_json
 from automation_pipelines.ledger.fallbacks import channels_of
-from automation_pipelines.ledger.tables import audit, events, identities, job_payloads, jobs, ticks
+from automation_pipelines.ledger.tables import audit, campaigns, events, identities, job_payloads, jobs, ticks
 from automation_pipelines.model import State
 
 DEAD_LETTERS = (State.DEAD,)
@@ -130,6 +130,15 @@ def in_state(*states: State) -> sa.ColumnElement[bool]:
     return sa.or_(*(jobs.c.state == sa.literal_column(f"'{state}'") for state in states))
 
 
+def require_campaign(db: Database, name: str) -> None:
+    """`RefusedError` where no campaign ever had this id: a slip of the pen must not read as "no jobs"."""
+    known = sa.union(sa.select(identities.c.campaign), sa.select(campaigns.c.campaign)).subquery("known")
+    with db.reading() as connection:
+        if connection.scalar(sa.select(known.c.campaign).where(known.c.campaign == name)) is None:
+            msg = f"there is no campaign '{name}': see `automation campaign list`"
+            raise RefusedError(msg)
+
+
 def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State, int]:
     """How many jobs are in which state; states without any are left out."""
     statement = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
@@ -138,12 +147,15 @@ def count_by_state(db: Database, wanted: JobFilter | None = None) -> dict[State,
         return {State(state): count for state, count in rows}
 
 
-def due(db: Database, now: datetime, *, tests: bool = False) -> int:
-    """How many jobs wait and may go by then, those of tests or the real ones; of paused campaigns too."""
-    j = jobs.c
-    waiting = sa.select(sa.func.count()).where(in_state(State.PENDING), j.available_at <= now)
+def unfinished(db: Database, now: datetime, *, tests: bool = False) -> int:
+    """How many jobs are in work or wait and may go by then, of tests or the real ones; paused ones, too."""
+    waiting = sa.and_(in_state(State.PENDING), jobs.c.available_at <= now)
+    parts = [
+        sa.select(sa.func.count()).where(each, of_tests() if tests else sa.not_(of_tests()))
+        for each in (waiting, in_state(State.PROCESSING))
+    ]
     with db.reading() as connection:
-        return int(connection.scalar(waiting.where(of_tests() if tests else sa.not_(of_tests()))) or 0)
+        return sum(int(connection.scalar(part) or 0) for part in parts)
 
 
 def count(db: Database, wanted: JobFilter, most: int) -> int:

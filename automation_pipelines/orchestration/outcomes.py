@@ -30,7 +30,7 @@ FRAMES_KEPT = timedelta(days=1)
 AUDIENCES_KEPT = timedelta(days=7)
 """They hold personal data and can be selected again."""
 
-_DAY = timedelta(days=1)
+_DAY, _LATELY = timedelta(days=1), timedelta(days=30)
 
 
 def outcome_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -205,7 +205,7 @@ def _campaigns(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         ]
         names = ["campaign", "title", "state", "version", "started_at", "changed_by"]
         frame = pl.DataFrame(entries, schema=names, orient="row", infer_schema_length=None)
-        did = history.counts(automation.installation)
+        did = history.counts(automation.installation, since=automation.clock() - _LATELY)
         told = ("campaign", "executions", "successes", "failures", "pending", "last_execution")
         frame = frame.cast({"campaign": pl.String}).join(
             did.select(told), on="campaign", how="left", maintain_order="left"

@@ -184,14 +184,14 @@ class TestCommands:
 
     def test_an_order_is_carried_out_with_consent(self, mixed: Database) -> None:
         result = run(mixed, jobs, "cancel", "--campaign", "birthday", answer="y\n")
-        assert "5 jobs changed" in result.stdout
+        assert "5 jobs cancelled" in result.stdout
         assert audited(mixed) == [
             ("kim", "jobs cancel", {"filter": {"states": ["pending"], "campaign": "birthday"}, "jobs": 5})
         ]
 
     def test_an_order_by_number_without_asking(self, mixed: Database) -> None:
         dead = operations.find(mixed, JobFilter(states=(State.DEAD,)), 1)["id"].item()
-        assert "1 job changed" in run(mixed, jobs, "retry", str(dead), "--yes").stdout
+        assert "1 job put back in the queue" in run(mixed, jobs, "retry", str(dead), "--yes").stdout
         assert states(mixed)["dead"] == 1
 
     def test_an_order_that_names_no_jobs_is_refused(self, mixed: Database) -> None:
@@ -200,5 +200,9 @@ class TestCommands:
         assert states(mixed)["pending"] == 5
 
     def test_an_order_that_meets_nothing_says_so(self, mixed: Database) -> None:
+        assert "is pending (1 dead, 1 not meant" in run(mixed, jobs, "cancel", "1", "99").stdout
+        slip = run(mixed, jobs, "cancel", "--campaign", "birthdya").exception
+        assert isinstance(slip, RefusedError)
+        assert "no campaign 'birthdya'" in str(slip)
         run(mixed, dlq, "clear", "--all", "--yes")
         assert "nothing to do" in run(mixed, dlq, "clear", "--all", "--yes").stdout
