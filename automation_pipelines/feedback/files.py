@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from automation_pipelines.engine import open_engine
+from automation_pipelines.feedback import rules
 from automation_pipelines.ledger import events
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import EventType
@@ -97,7 +98,8 @@ def _ingest(db: Database, sqlfiles: SqlFiles, path: Path, now: datetime) -> Inge
         return Ingested()
     rows = read_lines(sqlfiles, content)
     good, bad = rows.filter(pl.col("problem").is_null()), rows.filter(pl.col("problem").is_not_null())
-    recorded = events.record(db, good, now=now)
+    told = rules.judged(good).with_columns(provider=pl.lit("file"))
+    recorded = events.record(db, told, now=now)
     _file_away(path, bad)
     return Ingested(1, recorded.events, recorded.duplicates, bad.height, recorded.proved)
 

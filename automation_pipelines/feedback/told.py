@@ -24,6 +24,8 @@ class Told:
     """The provider's own name for the message."""
     address: str | None = field(default=None, repr=False)
     """Whom it concerns, in the clear: hashed before anything is stored."""
+    address_hash: str | None = None
+    """The same where it is known only so: from a signed link."""
     tenant_id: int | None = None
     all_tenants_but: frozenset[int] | None = None
     """It concerns every tenant but these: those that share a sender's number. `None`: `tenant_id` alone."""

@@ -43,6 +43,12 @@ _KEY: dict[str, sa.types.TypeEngine[Any]] = {
 
 def record(db: Database, messages: Sequence[Inbound]) -> None:
     """Remember when each party wrote last, whatever the order of arrival."""
+    with db.begin() as connection:
+        put(db, connection, messages)
+
+
+def put(db: Database, connection: sa.Connection, messages: Sequence[Inbound]) -> None:
+    """See `record`: in the caller's transaction."""
     latest: dict[Party, Inbound] = {}
     for message in sorted(messages, key=lambda one: one.at):
         latest[Party(message.tenant_id, message.channel, message.address_hash)] = message
@@ -53,8 +59,7 @@ def record(db: Database, messages: Sequence[Inbound]) -> None:
     insert = db.insert(conversations).from_select(list(columns), sa.select(*given.c).where(sa.true()))
     old, new = conversations.c.last_inbound_at, insert.excluded.last_inbound_at
     later = {"last_inbound_at": sa.case((new > old, new), else_=old)}
-    with db.begin() as connection:
-        connection.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=later))
+    connection.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=later))
 
 
 def open_among(db: Database, parties: Collection[Party], at: datetime) -> set[Party]:

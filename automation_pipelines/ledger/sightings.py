@@ -4,7 +4,7 @@ A few statements whatever the number of hand-offs. Which lines of a log are hand
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,6 +63,21 @@ def candidates(db: Database, since: datetime) -> pl.DataFrame:
     final = [str(state) for state in State if state not in OPEN]
     ended = db.read(_named().where(j.finished_at >= since, j.finished_at.is_not(None), j.state.in_(final)))
     return _with_identity(db, pl.concat([still, ended]))
+
+
+def of_providers(db: Database, provider_ids: Collection[str], since: datetime) -> dict[str, int]:
+    """Jobs that ended since then by what their providers call them; a name of two jobs is no name."""
+    if not provider_ids:
+        return {}
+    asked = db.listed("asked", {"provider_id": sa.String()}, [(one,) for one in sorted(provider_ids)])
+    wanted = (
+        sa.select(jobs.c.provider_id, sa.func.min(jobs.c.id))
+        .where(jobs.c.finished_at >= since, jobs.c.provider_id.in_(sa.select(asked.c.provider_id)))
+        .group_by(jobs.c.provider_id)
+        .having(sa.func.count() == 1)
+    )
+    with db.reading() as connection:
+        return {str(name): int(job) for name, job in connection.execute(wanted)}
 
 
 def settle(

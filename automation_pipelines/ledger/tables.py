@@ -325,6 +325,14 @@ events = sa.Table(
 sa.Index("ix_events_job", events.c.job_id)
 sa.Index("ix_events_at", events.c.at)
 sa.Index("ix_events_received", events.c.received_at)
+# Kept where it decides whom to leave alone: how often did an address bounce lately, what was said last?
+sa.Index(
+    "ix_events_address",
+    events.c.address_hash,
+    events.c.at,
+    sqlite_where=events.c.address_hash.is_not(None),
+    postgresql_where=events.c.address_hash.is_not(None),
+)
 
 audit = sa.Table(
     "audit",

@@ -90,10 +90,8 @@ SELECT
         WHEN job_id IS NULL THEN nullif(detail, '{}')
         ELSE CAST(json_merge_patch(detail, json_object('job_id', job_id)) AS VARCHAR)
     END AS detail_of_stranger,
-    CASE
-        WHEN type = 'bounced' AND json_extract_string(detail, '$.kind') = 'hard' THEN 'bounced'
-        WHEN type IN ('complained', 'unsubscribed') THEN type
-    END AS suppresses,
+    substr(json_extract_string(detail, '$.kind'), 1, 20) AS kind,
+    json_extract_string(detail, '$.cause') AS cause,
     problem
 FROM kept
 ORDER BY line

@@ -1,4 +1,4 @@
-"""What every provider's adapter takes and answers with. What a provider's words mean is each adapter's own."""
+"""What every provider's adapter takes and answers with. What its words mean is each adapter's own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

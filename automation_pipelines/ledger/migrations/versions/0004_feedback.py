@@ -16,3 +16,11 @@ def upgrade() -> None:
     op.add_column("events", sa.Column("tenant_id", sa.BigInteger(), nullable=True))
     op.add_column("events", sa.Column("channel", sa.String(length=20), nullable=True))
     op.add_column("events", sa.Column("address_hash", sa.String(length=64), nullable=True))
+    has_address = sa.text("address_hash IS NOT NULL")
+    op.create_index(
+        "ix_events_address",
+        "events",
+        ["address_hash", "at"],
+        sqlite_where=has_address,
+        postgresql_where=has_address,
+    )
