@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.fault_provider import Provider
 from tests.mailroom import LINKS, Mailroom
 
-IN_FLIGHT = 32
 FOR_EVER = ("-m", "tests.fault_worker")
 LOOP = ("-c", "from automation_pipelines.cli.main import main; main()", "deliver", "--loop")
 

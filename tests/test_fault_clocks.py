@@ -21,10 +21,11 @@ import pytest
 
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.delivery import deliver
+from automation_pipelines.delivery.pace import MOST as IN_FLIGHT
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import Handoff, Outcome
 from automation_pipelines.settings import Settings
-from tests.fault_crew import IN_FLIGHT, open_jobs, tally
+from tests.fault_crew import open_jobs, tally
 from tests.fault_provider import Provider
 from tests.mailroom import LINKS, NOON, Mailroom
 from tests.test_fault_databases import CAMPAIGN

@@ -18,13 +18,14 @@ from automation_pipelines import decisions
 from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.cli.main import main
 from automation_pipelines.delivery import Delivered, patience
+from automation_pipelines.delivery.pace import MOST as IN_FLIGHT
 from automation_pipelines.errors import LedgerError
 from automation_pipelines.ledger import plans
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import Handoff, Outcome
 from automation_pipelines.settings import Settings
 from tests.conftest import MIGRATED_AT
-from tests.fault_crew import IN_FLIGHT, LOOP, Crew, open_jobs, tally, until
+from tests.fault_crew import LOOP, Crew, open_jobs, tally, until
 from tests.fault_provider import Provider
 from tests.fault_server import OwnServer
 from tests.mailroom import LINKS, Mailroom

@@ -13,12 +13,13 @@ from automation_pipelines.channels.email import EmailChannel
 from automation_pipelines.channels.maildir import MaildirChannel
 from automation_pipelines.channels.outbox import OutboxChannel
 from automation_pipelines.delivery import patience
+from automation_pipelines.delivery.pace import MOST as IN_FLIGHT
 from automation_pipelines.errors import LedgerError
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import Email
 from automation_pipelines.settings import Settings
 from tests.conftest import MIGRATED_AT
-from tests.fault_crew import IN_FLIGHT, tally
+from tests.fault_crew import tally
 from tests.fault_disk import Disk, small_disk
 from tests.fault_provider import Provider
 from tests.mailroom import NOON, Mailroom

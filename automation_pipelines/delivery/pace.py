@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from automation_pipelines.model import Outcome, Sent
 
-LEAST, MOST = 32, 512
+LEAST, MOST = 32, 256
 _SHORT, _LONG = 0.1, 0.3  # seconds
 
 
