@@ -1,5 +1,6 @@
 """Housekeeping: what is over its time goes, once and for good, and nothing that is left needs it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
@@ -17,8 +18,10 @@ from automation_pipelines.errors import LockedError
 from automation_pipelines.files import FileStore
 from automation_pipelines.housekeeping import housekeep, overdue
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import database as ledger_database
 from automation_pipelines.ledger import notifications as messages
 from automation_pipelines.ledger import operations, past
+from automation_pipelines.ledger.columnar import Query, raw, read_sqlite
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.operations import JobFilter
 from automation_pipelines.ledger.tables import audit, chores, conversations, job_payloads, jobs, notifications
@@ -26,6 +29,7 @@ from automation_pipelines.model import Note
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from tests.past import NOON, plan, settle, tell
+from tests.world import World
 
 DAY = timedelta(days=1)
 
@@ -220,9 +224,42 @@ def test_the_command_lines_say_what_is_gone(home: Installation) -> None:
     assert kept(db) == ids
     assert run("housekeep").startswith(expected + "dropped: 1 payload, 1 payload of dead")
     assert run("housekeep") == "over their time: nothing\n"
-    assert f"job {ids[0]}" in run("jobs", "show", str(ids[0]))
+    assert "completed" in run("jobs", "show", str(ids[0]))
     assert "dead" in run("jobs", "list", "--state", "dead")
     assert "dead" in run("jobs", "status")
     refused = run("jobs", "retry", str(ids[1]), "--yes")
     assert refused.startswith("1 job cannot go again: address and variables are gone")
     assert db.read(sa.select(jobs.c.state).where(jobs.c.id == ids[1])).item() == "dead"
+
+
+def test_no_question_of_a_tick_reads_the_whole_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caps, silence, executions, steps after others, keys of grain `once`: each is answered by an index."""
+    urls = (f"sqlite:///{tmp_path / 'ledger.db'}", f"sqlite:///{tmp_path / 'crm.db'}")
+    shop = World.create(tmp_path, *urls)
+    shop.add("tenants", id=1)
+    shop.add("customers", id=2, birthday="1990-03-10", created_at="2026-03-09T10:00")
+    shop.add("tenant_settings", id=1, name="caps", value="3 per week")
+    shop.add("tenant_settings", id=2, name="sunset_days", value="365")
+    letter = {"channel": "email", "template": "t"}
+    steps = [{"id": "one", **letter}, {"id": "two", "after": "one", "offset": "1 hours", **letter}]
+    policy = {"max_executions": 5, "repeat_after": "30 days"}
+    for audience in ("birthdays", "new_customers"):
+        spec = {"id": audience.replace("_", "-"), "title": "x", "audience": audience}
+        shop.apply({**spec, "steps": steps, "policy": policy}, start="2026-01-01T00:00")
+    asked: list[str] = []
+
+    def explained(connection: sa.Connection, query: Query) -> pl.DataFrame:
+        steps = raw(connection).execute(f"EXPLAIN QUERY PLAN {query.text}", query.values).fetchall()
+        asked.extend(step[3] for step in steps)
+        return read_sqlite(connection, query)
+
+    monkeypatch.setattr(ledger_database, "read_sqlite", explained)
+    for hour in ("08:30", "09:30", "10:30"):
+        shop.tick(f"2026-03-10T{hour}")
+    about_jobs = [step for step in asked if re.search(r"\bjobs\b", step)]
+    assert len(shop.sent()) == 2
+    assert any("(occurrence=? AND tenant_id=? AND campaign_id=?" in step for step in about_jobs)
+    assert any("ix_jobs_happened" in step for step in about_jobs)
+    assert [step for step in about_jobs if re.match(r"SCAN jobs(?! USING)", step)] == []

@@ -15,7 +15,6 @@ from automation_pipelines.catalogue.tenant_settings import CHANNELS
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.happened import by_machine
 from automation_pipelines.ledger.tables import (
-    HAPPENED,
     UtcDateTime,
     campaign_versions,
     campaigns,
@@ -28,7 +27,7 @@ from automation_pipelines.ledger.tables import (
 from automation_pipelines.model import EventType, Purpose, State
 
 # Spelled out, not bound: only so can the partial index be used.
-_HAPPENED: sa.ColumnElement[bool] = sa.literal_column(f"jobs.{HAPPENED}", sa.Boolean())
+_HAPPENED = jobs.c.state.not_in([sa.literal_column("'skipped'"), sa.literal_column("'cancelled'")])
 _RESPONSES = (EventType.OPENED, EventType.CLICKED, EventType.REPLIED)
 _DAY_MICROSECONDS = 86_400_000_000
 _FEW = 10_000

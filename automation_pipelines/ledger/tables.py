@@ -178,13 +178,13 @@ sa.Index(
 )
 
 # What a campaign may do only so often is counted over all time. Spelled as `past` asks it.
-HAPPENED = "state NOT IN ('skipped', 'cancelled')"
+_HAPPENED = sa.text("state NOT IN ('skipped', 'cancelled')")
 sa.Index(
     "ix_jobs_happened",
     jobs.c.campaign_id,
     jobs.c.tenant_id,
-    sqlite_where=sa.text(HAPPENED),
-    postgresql_where=sa.text(HAPPENED),
+    sqlite_where=_HAPPENED,
+    postgresql_where=_HAPPENED,
 )
 
 # Personal data and errors, apart from the narrow record, so that they can go after a retention time.
