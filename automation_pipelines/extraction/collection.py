@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 
@@ -74,7 +75,7 @@ def _matches(predicate: Among | InRange, selection: Selection) -> pl.Expr:
     return pl.any_horizontal(within) if within else pl.lit(value=True)
 
 
-def _bounds(column: pl.Expr, lo: object, hi: object) -> list[pl.Expr]:
+def _bounds(column: pl.Expr, lo: datetime | None, hi: datetime | None) -> list[pl.Expr]:
     low = [column >= lo] if lo is not None else []
     high = [column <= hi] if hi is not None else []
     return [pl.lit(value=True), *low, *high]

@@ -77,7 +77,7 @@ class TestOpening:
         assert "secret" not in str(Database.open("postgresql://host/db?password=secret"))
 
     def test_a_server_that_is_away_is_told_in_a_sentence(self) -> None:
-        with pytest.raises(LedgerError, match="cannot be used now: .*refused") as refused:
+        with pytest.raises(LedgerError, match=r"cannot be used now: .*refused") as refused:
             Database.open("postgresql://user:secret@127.0.0.1:1/db").require_current()
         assert "secret" not in str(refused.value)
         with pytest.raises(ConfigurationError, match="cannot be brought to this version: ") as refused:
