@@ -14,11 +14,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from automation_pipelines.settings.limits import ALLOWED_RATES, ALLOWED_WARM_UP, read_rates, read_warm_up
 from automation_pipelines.settings.providers import (
+    Brevo,
     Chat,
     Dkim,
     HubSpot,
+    Mailgun,
+    Meta,
+    Postmark,
     Push,
+    Resend,
     Salesforce,
+    SendGrid,
+    Ses,
+    SparkPost,
     Twilio,
     Wallet,
     Webhook,
@@ -195,6 +203,19 @@ class Settings(BaseSettings):
     chat: Chat | None = Field(default=None, description="Channel chat.")
     hubspot: HubSpot | None = Field(default=None, description="Channel hubspot.")
     salesforce: Salesforce | None = Field(default=None, description="Channel salesforce.")
+    sendgrid: SendGrid | None = Field(default=None, description="Events from SendGrid.")
+    mailgun: Mailgun | None = Field(default=None, description="Events from Mailgun.")
+    postmark: Postmark | None = Field(default=None, description="Events from Postmark.")
+    ses: Ses | None = Field(default=None, description="Events from Amazon SES.")
+    sparkpost: SparkPost | None = Field(default=None, description="Events from SparkPost.")
+    brevo: Brevo | None = Field(default=None, description="Events from Brevo.")
+    resend: Resend | None = Field(default=None, description="Events from Resend.")
+    meta: Meta | None = Field(default=None, description="Events from WhatsApp, straight from Meta.")
+    feedback_mailbox: SecretUrl | None = Field(
+        default=None,
+        description="Where bounces, complaints, replies and requests to unsubscribe arrive: "
+        "imaps://user:password@host/INBOX, or a directory (a maildir, or of .eml files).",
+    )
     filed_channels: str = Field(
         default="",
         description="Channels without a provider whose hand-offs become files under <home>/outbox for "
@@ -214,6 +235,17 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^[^@\s]+@[^@\s]+$",
         description="Where mail programs send requests to unsubscribe. Default: the tenant's own address.",
+    )
+    serve_host: str = Field(default="127.0.0.1", description="Where `automation serve` listens.")
+    serve_port: int = Field(default=8080, ge=1, le=65_535, description="And on which port.")
+    serve_workers: int = Field(default=1, ge=1, le=64, description="Its processes.")
+    serve_proxies: str | None = Field(
+        default=None,
+        description="Proxies whose `X-Forwarded-For` is believed: addresses or networks, separated by commas. "
+        "Default: none.",
+    )
+    serve_log: bool = Field(
+        default=True, description="Whether each request is a line in its log: no token, no address."
     )
     smtp_connections: int = Field(default=8, ge=1, le=256, description="Concurrent connections.")
     leap_day: Literal["02-28", "03-01"] = Field(

@@ -70,6 +70,11 @@ class Twilio(Senders):
     status_callback: str | None = Field(
         default=None, pattern=r"^https?://", description="Where Twilio reports what became of a message."
     )
+    webhook_auth_token: SecretStr | None = Field(
+        default=None,
+        description="The account's own token, with which Twilio signs what it posts. Default: auth_token, "
+        "unless that is the secret of an api_key_sid.",
+    )
     max_segments: int = Field(
         default=10, ge=1, le=10, description="An SMS of more segments than this is refused."
     )
