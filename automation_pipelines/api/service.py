@@ -18,6 +18,7 @@ from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.installation import Installation
 from automation_pipelines.messages.optout import Site
 from automation_pipelines.messages.tokens import Claim, LinkKeys, Page, Valid
+from automation_pipelines.settings import Settings
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -42,13 +43,8 @@ class Service:
     @classmethod
     def over(cls, installation: Installation, clock: Callable[[], datetime], writer: Writer) -> "Service":
         """Of an installation; `ConfigurationError` when it has no links to answer for."""
-        site = Site.of(installation.settings)
-        if site.url is None or site.keys is None:
-            msg = (
-                "there is nothing to serve: set AUTOMATION_PUBLIC_URL (https://…) and AUTOMATION_LINK_SECRET"
-            )
-            raise ConfigurationError(msg)
-        return cls(installation, clock, writer, site.keys, site.url)
+        url, keys = links_of(installation.settings)
+        return cls(installation, clock, writer, keys, url)
 
     @cached_property
     def offers(self) -> Offers:
@@ -74,6 +70,15 @@ class Service:
                 return claim
             case _:
                 raise HTTPException(NO_LINK)
+
+
+def links_of(settings: Settings) -> tuple[str, LinkKeys]:
+    """Where links lead and what they are signed with; `ConfigurationError`: there are none."""
+    site = Site.of(settings)
+    if site.url is None or site.keys is None:
+        msg = "there is nothing to serve: set AUTOMATION_PUBLIC_URL (https://…) and AUTOMATION_LINK_SECRET"
+        raise ConfigurationError(msg)
+    return site.url, site.keys
 
 
 def words_of(request: Request) -> Words:

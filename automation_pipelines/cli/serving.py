@@ -3,7 +3,6 @@
 import click
 
 from automation_pipelines.cli.front import Front
-from automation_pipelines.messages.optout import Site
 
 
 @click.command()
@@ -13,7 +12,8 @@ from automation_pipelines.messages.optout import Site
 @click.pass_obj
 def serve(front: Front, *, host: str | None, port: int | None, workers: int | None) -> None:
     """Answer over HTTP: unsubscriptions, preferences, opens, clicks, webhooks. SIGTERM ends it."""
-    from automation_pipelines.api.serving import Listening, serve_for_ever  # noqa: PLC0415 - it takes a second
+    from automation_pipelines.api.service import links_of  # noqa: PLC0415 - it takes a second
+    from automation_pipelines.api.serving import Listening, serve_for_ever  # noqa: PLC0415
 
     settings = front.settings
     listening = Listening(
@@ -22,7 +22,7 @@ def serve(front: Front, *, host: str | None, port: int | None, workers: int | No
         workers or settings.serve_workers,
         settings.serve_proxies,
     )
-    front.ready.database.close()
-    where = Site.of(settings).url
-    click.echo(f"serving {where} on http://{listening.host}:{listening.port}", err=True)
+    url, _ = links_of(settings)
+    front.ready.database.close()  # each process has connections of its own
+    click.echo(f"serving {url} on http://{listening.host}:{listening.port}", err=True)
     serve_for_ever(listening)

@@ -26,7 +26,7 @@ from tests.mailroom import LINKS, Mailroom
 KEYS = LinkKeys(LINKS["link_secret"])
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 _ROOT = Path(__file__).parents[2]
-_COMMAND = [sys.executable, "-c", "from automation_pipelines.cli.main import main; main()", "serve"]
+COMMAND = [sys.executable, "-c", "from automation_pipelines.cli.main import main; main()", "serve"]
 
 
 def free_port() -> int:
@@ -103,9 +103,15 @@ class Site:
             first, second, third = (int(count or 0) for count in counts)
         return first, second, third
 
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
+    def end(self) -> int:
+        """Tell it to end, and wait until it has; its exit status."""
+        self.process.terminate()
         return self.process.wait(timeout=40)
+
+    def kill(self) -> None:
+        """End every process of it at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -129,10 +135,11 @@ def serving(database: Database, home: Path, *, workers: int = 1, **more: str) ->
     home.mkdir(exist_ok=True)
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [*_COMMAND, "--port", str(port), "--workers", str(workers)],
+            [*COMMAND, "--port", str(port), "--workers", str(workers)],
             cwd=_ROOT,
             env=environment(settings, **more),
             stderr=errors,
+            start_new_session=True,
         )
     site = Site(room, process, port, log)
     try:
@@ -140,8 +147,7 @@ def serving(database: Database, home: Path, *, workers: int = 1, **more: str) ->
         yield site
     finally:
         if process.poll() is None:
-            process.kill()
-            process.wait()
+            site.kill()
 
 
 def wait_until_well(site: Site, seconds: float = 60) -> None:
