@@ -70,7 +70,7 @@ BY_STATUS: dict[str, Cause] = {
     "7.27": "sender",
     "7.28": "throttled",
 }
-"""Subject and detail of the enhanced status (RFC 3463 and the register); the subject alone where one lacks."""
+"""Subject and detail of the enhanced status (RFC 3463 and the register); where one lacks, the subject."""
 _BY_SUBJECT: dict[str, Cause] = {"3": "system", "4": "network", "5": "system", "6": "content", "7": "policy"}
 
 # These say "User unknown" also of subscribers who filter their mail.

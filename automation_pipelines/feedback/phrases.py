@@ -83,8 +83,8 @@ PHRASES: tuple[tuple[Cause, tuple[str, ...]], ...] = (
     (
         "disabled",
         (
-            r"(account|mailbox|user|address|recipient)\b.{0,40}"
-            "(disabled|suspended|inactive|deactivated|locked|blocked|expired|frozen|on hold)",
+            (r"(account|mailbox|user|address|recipient)\b.{0,40}"
+            "(disabled|suspended|inactive|deactivated|locked|blocked|expired|frozen|on hold)"),
             "(disabled|inactive|suspended|deactivated|locked) (recipient|account|mailbox|user)",
             "not active", "no longer active",
         ),
@@ -109,9 +109,9 @@ PHRASES: tuple[tuple[Cause, tuple[str, ...]], ...] = (
         "no_address",
         (
             rf"(unknown|no such|invalid|non.?existent|nonexistent|unrouteable) (local )?({WHO}|user name)",
-            rf"({WHO}|name)s?\b.{{0,60}}"
+            (rf"({WHO}|name)s?\b.{{0,60}}"
             "(unknown|invalid|not found|not exist|doesn.?t exist|non.?existent|not known|unavailable here"
-            "|not listed|not recognized|unrouteable|undeliverable)",
+            "|not listed|not recognized|unrouteable|undeliverable)"),
             r"does(n.?t| not) have an? \S* ?account",
             "not a (valid|known) (user|mailbox|recipient|address)",
             "no (mailbox|account|user) (here|by that name|with that name)", "no valid recipients?",
