@@ -31,7 +31,7 @@ _SHAPED = {
         "tested": True,
     },
     "addressed": {"pauses": True},
-    "due": {"spread": True},
+    "due": dict.fromkeys(("spread", "gated", "looks_ahead"), True),
     "entered": {"follows": True, "by_hand": True},
     "recipients": dict.fromkeys(("staff", "keepers", "contacts", "fixed"), True),
     "decided": {"held_out": True},

@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
@@ -96,8 +97,12 @@ def shown(url: str) -> str:
     return re.sub(r":.*@", "://", url).partition("?")[0]
 
 
+@lru_cache(maxsize=64)
 def compiled(statement: sa.Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:
-    """The statement in a dialect with positional parameters, and its values in their order."""
+    """The statement in a dialect with positional parameters, and its values in their order.
+
+    One and the same statement is compiled once: each source is probed before it is read, always alike.
+    """
     result = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     return str(result), [result.params[name] for name in getattr(result, "positiontup", None) or ()]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -73,6 +74,7 @@ def _subquery(file: SqlFile, names: Iterable[str], alias: str) -> sa.Subquery:
     return sa.text(text).columns(*(sa.column(name) for name in names)).subquery(alias)
 
 
+@lru_cache(maxsize=64)
 def probe(file: SqlFile) -> sa.Select[Any]:
     """Select no rows and all columns, to see what the file returns."""
     return sa.select(sa.text("*")).select_from(_subquery(file, (), "s")).where(sa.false())

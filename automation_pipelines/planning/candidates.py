@@ -29,6 +29,9 @@ from automation_pipelines.selection import EARLIEST, Range, audience_table, merg
 from automation_pipelines.sqlfiles import SqlFiles
 
 _INSTANT = FRAME_TYPES[Type.INSTANT]
+_FORMER = pl.Schema(
+    {"campaign_id": pl.Int64(), "tenant_id": pl.Int64(), "subject_id": pl.Int64(), "variant": pl.String()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +249,8 @@ def _experiments(
         for part in parts((*active.earlier_variants, active.spec.variants))
     ]
     changed = [active for active in tested if active.earlier_variants]
-    former = record.variants([numbers[active.spec.id] for active in changed])
+    ever = [numbers[active.spec.id] for active in changed]
+    former = record.variants(ever) if ever else pl.DataFrame(schema=_FORMER)
     offered = [(numbers[a.spec.id], variant.id) for a in changed for variant in a.spec.variants]
     names = pl.DataFrame(offered, schema={"campaign_id": pl.Int64, "variant": pl.String}, orient="row")
     stretch = {"campaign_id": pl.Int64, "variant": pl.String, "lo": pl.Float64, "hi": pl.Float64}

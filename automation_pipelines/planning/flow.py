@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
-from automation_pipelines.catalogue.types import Anchor
-from automation_pipelines.engine import Engine
+from automation_pipelines.catalogue.types import Anchor, Type
+from automation_pipelines.engine import FRAME_TYPES, Engine
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.interventions import pauses
 from automation_pipelines.ledger.plans import KEY
@@ -38,17 +38,22 @@ _FOLLOWS = pl.Schema({"place": pl.Int64(), "step_id": pl.Int64()})
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What `entered.sql` has to look at: whether any step follows another, or needs a start by hand."""
+    """What there is to look at: steps that follow others, that need a start by hand, that look ahead."""
 
     follows: bool
     by_hand: bool
+    looks_ahead: bool
 
 
 _WANTED = (
     "SELECT DISTINCT c.occurrence, c.tenant_id, c.campaign_id, f.step_id, c.subject_id "
     "FROM everybody AS c INNER JOIN follows AS f ON c.place = f.place"
 )
-_NONE_WANTED = pl.Schema(dict.fromkeys(KEY[:-1], pl.Int64()))
+_PREDECESSORS = pl.Schema(
+    dict.fromkeys(KEY, pl.Int64())
+    | {"state": pl.String(), "sent": pl.Boolean()}
+    | dict.fromkeys(("due_at", "finished_at"), FRAME_TYPES[Type.INSTANT])
+)
 
 
 def keep_flow(
@@ -69,13 +74,21 @@ def keep_flow(
     follows = [] if by_name else _follows(places, numbers)
     declared = pl.DataFrame(flows, schema=_FLOWS, orient="row")
     engine.add(flows=declared, follows=pl.DataFrame(follows, schema=_FOLLOWS, orient="row"))
-    wanted = engine.query(_WANTED) if follows else pl.DataFrame(schema=_NONE_WANTED)
-    if len(wanted) > FEW:
-        wanted = wanted.select("occurrence", "step_id").unique()
-    engine.add(predecessors=record.predecessors(wanted))
+    engine.add(predecessors=_predecessors(engine, record) if follows else pl.DataFrame(schema=_PREDECESSORS))
     given = record.orders([active.spec.id for active in campaigns], clock.as_of)
     engine.add(**order_tables(given, numbers))
-    return Flow(follows=declared["above"].count() > 0, by_hand=bool(declared["by_hand"].any()))
+    return Flow(
+        follows=declared["above"].count() > 0,
+        by_hand=bool(declared["by_hand"].any()),
+        looks_ahead=bool(declared["looks_ahead"].any()),
+    )
+
+
+def _predecessors(engine: Engine, record: Record) -> pl.DataFrame:
+    wanted = engine.query(_WANTED)
+    if len(wanted) > FEW:
+        wanted = wanted.select("occurrence", "step_id").unique()
+    return record.predecessors(wanted)
 
 
 def _flow_row(place: Place) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from automation_pipelines.engine import Engine, shape
+from automation_pipelines.ledger.suppressions import EVERYWHERE
 from automation_pipelines.planning.steps import Place
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -15,6 +16,7 @@ _ADDRESSES = pl.Schema({"place": pl.Int64(), "address": pl.String()})
 _FIXED = pl.Schema({"place": pl.Int64(), "address": pl.String(), "recipient_id": pl.Int64()})
 _KEEPERS = frozenset({"account_owner", "success_manager"})
 _NOT_OF_AGENTS = _KEEPERS | {"subject", "customer", "contacts"}
+_FORGOTTEN = pl.Schema({"tenant_id": pl.Int64(), "customer_id": pl.Int64()})
 _SURVIVORS = pl.Schema(dict.fromkeys(("tenant_id", "id", "survivor_id"), pl.Int64()))
 _MERGERS = 10
 """How many mergers of one person are followed; records that were merged in a circle end there too."""
@@ -47,6 +49,14 @@ def keep_recipients(engine: Engine, files: SqlFiles) -> None:
         fixed=bool(engine.count("fixed_addresses")),
     )
     engine.keep("recipients", statement)
+
+
+def keep_forgotten(engine: Engine, files: SqlFiles, salt: str) -> None:
+    """Keep table `forgotten`: of those of table `everybody` the customers who were forgotten."""
+    if (engine.frame("suppressions")["channel"] == EVERYWHERE).any():
+        engine.keep("forgotten", files.find("planning", "forgotten").text, {"salt": salt})
+    else:
+        engine.add(forgotten=pl.DataFrame(schema=_FORGOTTEN))
 
 
 def survivors(merged: pl.DataFrame) -> pl.DataFrame:

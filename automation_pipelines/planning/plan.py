@@ -25,7 +25,7 @@ from automation_pipelines.planning.gates import HELD, Desk, across, assigns, gat
 from automation_pipelines.planning.gates import silent as silent_among
 from automation_pipelines.planning.named import ByName
 from automation_pipelines.planning.needs import due_campaigns
-from automation_pipelines.planning.people import keep_people, keep_recipients
+from automation_pipelines.planning.people import keep_forgotten, keep_people, keep_recipients
 from automation_pipelines.planning.record import FEW, Record
 from automation_pipelines.planning.rows import DECISIONS, typed
 from automation_pipelines.planning.steps import Numbers, places_of, small_tables
@@ -218,7 +218,6 @@ class _Planner:
         due = self.engine.count("due")
         if due:
             self._recall(due)
-            self._look_back()
             self._keep("unsettled")
         self.engine.drop("due")
         return self._decide_unsettled() if due else None
@@ -230,7 +229,10 @@ class _Planner:
         self.engine.keep("addressed", shape(self._text("addressed"), pauses=paused), times)
 
     def _decide_unsettled(self) -> pl.DataFrame | None:
-        rows = self._decide() if self.engine.count("unsettled") else None
+        rows = None
+        if self.engine.count("unsettled"):
+            self._look_back()
+            rows = self._decide()
         self.engine.drop("unsettled")
         return rows
 
@@ -243,7 +245,7 @@ class _Planner:
         self.engine.add(settled=self.record.settled(sought))
 
     def _look_back(self) -> None:
-        """Ask the past, once for all slices, what is asked of those only who have something due."""
+        """Ask the past, once for all slices, what is asked of those only about whom is to be decided."""
         if self.looked_back:
             return
         numbers, settings = self.made.numbers, self.made.tenancy.settings
@@ -253,7 +255,7 @@ class _Planner:
             assigns=assigns(places_of(self.campaigns)),
             **gate_inputs(self.campaigns, numbers, settings, self.record.past, self.clock),
         )
-        self._keep("forgotten", salt=self.record.salt)
+        keep_forgotten(self.engine, self.made.files, self.record.salt)
         self.looked_back = True
 
     def _keep(self, name: str, **values: object) -> None:
@@ -266,19 +268,22 @@ class _Planner:
         """Keep table `due`: the moments of the window, moved to where their send window is open."""
         days = "SELECT DISTINCT zone, {day} AS day, clock AS at FROM addressed WHERE {day} IS NOT NULL"
         wanted = self.engine.query(f"{days.format(day='day')} UNION {days.format(day='anchor_day')}")
-        self.engine.add(local_times=calendar.local_times(wanted), slots=self._slots())
+        slots = self._slots()
+        self.engine.add(local_times=calendar.local_times(wanted), slots=slots)
         statement = "due" if not self.by_name else "requested"
         times = {"as_of": self.clock.as_of} if self.by_name else {}
         schedules = [active.spec.schedule for active in self.campaigns]
         spread = any(schedule.spread.longest for schedule in schedules if schedule)
-        falling_due = shape(self._text(statement), spread=spread)
+        falling_due = shape(
+            self._text(statement), spread=spread, gated=len(slots) > 0, looks_ahead=self.flow.looks_ahead
+        )
         self.engine.keep("due", falling_due, times)
         self.engine.drop("addressed")
 
     def _slots(self) -> pl.DataFrame:
         """The openings of the send windows that occur; no more than a year back."""
         windows = {a.spec.id: a.spec.window for a in self.campaigns if a.spec.window}
-        gates = list(gates_of(self.engine, windows)) if windows or self.engine.count("bound") else []
+        gates = list(gates_of(self.engine, windows))
         earliest = self.clock.as_of - 366 * _DAY
         bound = [a for a in self.campaigns if a.spec.window or a.spec.purpose is Purpose.MARKETING]
         starts = [max(self.clock.due_from(a.spec), earliest) for a in bound]

@@ -29,6 +29,9 @@ def bound(settings: pl.DataFrame) -> pl.DataFrame:
 
 def gates_of(engine: Engine, windows: Mapping[str, Window]) -> Iterator[tuple[str, tuple[Hours, ...]]]:
     """Each gate of table `addressed` with the hours that must be open; `windows` are those of campaigns."""
+    # Small ticks often have none, and then need not ask which.
+    if not engine.query("SELECT count(*) AS n FROM addressed WHERE gate IS NOT NULL").item():
+        return
     occurring = engine.query(
         "SELECT DISTINCT d.gate, s.campaign, s.window_id IS NOT NULL AS windowed, d.window_zone, s.channel, "
         "d.country, d.person_zone, "

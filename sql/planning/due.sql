@@ -5,6 +5,7 @@ WITH nominal AS (
         d.*,
         s.lane,
         s.active_from,
+        s.backlog_from,
         CASE
             WHEN d.minutes IS NOT NULL THEN plus_minutes(d.base_at, d.minutes)
             -- A day of a timeline, or one after a step, does not lie before what it counts from.
@@ -31,22 +32,27 @@ existing AS (
     SELECT
         n.*,
         max(CASE WHEN n.nominal_at < n.active_from THEN n.nominal_at END)
-            OVER (PARTITION BY n.tenant_id, s.campaign_id, n.subject_id, n.lane) AS latest_passed
+            OVER (PARTITION BY n.tenant_id, n.campaign_id, n.subject_id, n.lane) AS latest_passed
     FROM nominal AS n
-    INNER JOIN steps AS s ON n.place = s.place
-    WHERE n.nominal_at >= n.active_from OR n.nominal_at >= s.backlog_from
+    WHERE n.nominal_at >= n.active_from OR n.nominal_at >= n.backlog_from
 ),
 
 moved AS (
     SELECT
         e.*,
+        {% if gated %}
         greatest(e.nominal_at, e.active_from, w.opens) AS due_at
+        {% else %}
+        greatest(e.nominal_at, e.active_from) AS due_at
+        {% endif %}
     FROM existing AS e
+    {% if gated %}
     LEFT JOIN slots AS w
         ON
             e.gate = w.gate
             AND greatest(e.nominal_at, e.active_from) >= w.since
             AND greatest(e.nominal_at, e.active_from) < w.closes
+    {% endif %}
     WHERE e.nominal_at >= e.active_from OR e.nominal_at = e.latest_passed
 )
 
@@ -59,15 +65,19 @@ SELECT
     m.due_at > s.due_to AS upcoming
 FROM moved AS m
 INNER JOIN steps AS s ON m.place = s.place
+{% if looks_ahead %}
 INNER JOIN flows AS f ON m.place = f.place
+{% endif %}
 WHERE
     m.due_at >= s.due_from
     AND (
         m.due_at <= s.due_to
+        {% if looks_ahead %}
         OR (
             f.looks_ahead
             AND m.anchor_on IS NOT NULL
             AND m.due_at < plus_minutes(s.due_to, 2880)
             AND local_date(m.due_at, m.person_zone) <= local_date(s.due_to, m.person_zone)
         )
+        {% endif %}
     )
