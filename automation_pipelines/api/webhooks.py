@@ -55,5 +55,5 @@ class Webhooks:
 
     def _public(self, request: Request) -> str:
         """The URL as the provider called it, whatever proxies made of it."""
-        query = f"?{request.url.query}" if request.url.query else ""
-        return f"{self.service.public_url}{request.scope['path']}{query}"
+        query = request.scope["query_string"].decode("latin-1")
+        return f"{self.service.public_url}{request.scope['path']}{'?' if query else ''}{query}"

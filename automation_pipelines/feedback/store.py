@@ -4,7 +4,7 @@ Here addresses become hashes and ids become jobs; what events do there is `ledge
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,11 +79,16 @@ class _Rows:
         return [
             Inbound(_cut("identity", one.identity), one.type, one.channel, digest, one.at, *_concerned(one))
             for one, digest in zip(self._told, self._hashes, strict=True)
-            if one.type in written and one.channel and digest and any(_concerned(one))
+            if one.type in written and one.channel and digest and _concerned(one) != (None, None)
         ]
 
     def _find(self, db: Database) -> list[int | None]:
-        named = [self._named(*each) for each in zip(self._told, self._identities, strict=True)]
+        doubtful = {one.job_id for one in self._told if not one.proved and one.job_id is not None}
+        proofs = sightings.identities_of(db, {number for number in doubtful if 0 < number < _LARGEST})
+        named = [
+            self._named(one, identity) if one.proved else self._proved(one, identity, proofs)
+            for one, identity in zip(self._told, self._identities, strict=True)
+        ]
         missing = [
             place
             for place, (one, job) in enumerate(zip(self._told, named, strict=True))
@@ -101,6 +106,11 @@ class _Rows:
         foreign = identity is not None and not identity.endswith(f".{self._ours}")
         valid = one.job_id is not None and 0 < one.job_id < _LARGEST
         return one.job_id if valid and not foreign else None
+
+    def _proved(self, one: Told, identity: str | None, proofs: Mapping[int, str]) -> int | None:
+        """The job that somebody names whom nobody knows: it is, if they know its identity, too."""
+        job = one.job_id
+        return job if job is not None and identity is not None and proofs.get(job) == identity else None
 
     def _foreign(self, place: int) -> bool:
         identity = self._identities[place]
