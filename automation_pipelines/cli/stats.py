@@ -14,7 +14,8 @@ from automation_pipelines.cli.front import NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
-from automation_pipelines.feedback import REJECTED, ingest_files
+from automation_pipelines.feedback import REJECTED
+from automation_pipelines.feedback import ingest as read_all
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
 from automation_pipelines.stats import sla_demand
@@ -113,11 +114,15 @@ def feedback() -> None:
 
 @feedback.command()
 @click.argument("directory", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--mailbox", metavar="URL", help="imaps://user:password@host/INBOX, or a directory with mails.")
 @click.pass_obj
-def ingest(front: Front, directory: Path | None) -> None:
-    """Read the files of feedback in DIRECTORY (default: feedback/ in the home directory)."""
+def ingest(front: Front, directory: Path | None, mailbox: str | None) -> None:
+    """Read the files of feedback in DIRECTORY (default: feedback/ in the home directory), then the mailbox.
+
+    Files are JSON Lines in our own words, posts of a provider in the folder of its name, mails in mail/.
+    """
     inbox = directory or front.settings.feedback
-    done = ingest_files(front.database, front.sqlfiles, inbox, now=front.now)
+    done = read_all(front.database, front.sqlfiles, front.settings, inbox, mailbox=mailbox, now=front.now)
     click.echo(
         f"{counted(done.files, 'file')}: {counted(done.events, 'event')}, {done.duplicates} known already, "
         f"{counted(done.rejected, 'line')} rejected, {counted(done.proved, 'doubtful job')} proved sent"

@@ -9,7 +9,6 @@ optional, `job_id`, `provider_id`, `detail` (an object without personal data; `k
 is hard or soft).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,34 +16,11 @@ import polars as pl
 
 from automation_pipelines.engine import open_engine
 from automation_pipelines.feedback import rules
+from automation_pipelines.feedback.filing import DONE, REJECTED, Ingested, free
 from automation_pipelines.ledger import events
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import EventType
 from automation_pipelines.sqlfiles import SqlFiles
-
-DONE = "done"
-REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What a pass over the directory brought."""
-
-    files: int = 0
-    events: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    proved: int = 0
-
-    def __add__(self, other: "Ingested") -> "Ingested":
-        """Add up two passes."""
-        return Ingested(
-            self.files + other.files,
-            self.events + other.events,
-            self.duplicates + other.duplicates,
-            self.rejected + other.rejected,
-            self.proved + other.proved,
-        )
 
 
 def waiting(directory: Path) -> list[Path]:
@@ -105,7 +81,7 @@ def _ingest(db: Database, sqlfiles: SqlFiles, path: Path, now: datetime) -> Inge
 
 
 def _file_away(path: Path, bad: pl.DataFrame) -> None:
-    done = _free(path.parent / DONE / path.name)
+    done = free(path.parent / DONE / path.name)
     done.parent.mkdir(exist_ok=True)
     if bad.height:
         rejected = path.parent / REJECTED / done.name
@@ -117,12 +93,3 @@ def _file_away(path: Path, bad: pl.DataFrame) -> None:
         path.rename(done)
     except FileNotFoundError:  # another process read it at the same time and moved it first
         return
-
-
-def _free(path: Path) -> Path:
-    """`path`, numbered when a file of that name was read before."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.stem}.{number}{path.suffix}")
-    return free

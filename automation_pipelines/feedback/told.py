@@ -18,6 +18,8 @@ class Told:
     provider: str
     """Who told it: a name in `adapters.PROVIDERS`, `mailbox`, `site`, `file`."""
     job_id: int | None = None
+    proved: bool = True
+    """Whether who told it may name jobs. If not, `message_id` must be that job's: its recipient knows."""
     message_id: str | None = None
     """A Message-ID, or any text that holds the identity of a hand-off, as it was echoed."""
     provider_id: str | None = None

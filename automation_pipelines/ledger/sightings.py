@@ -65,6 +65,15 @@ def candidates(db: Database, since: datetime) -> pl.DataFrame:
     return _with_identity(db, pl.concat([still, ended]))
 
 
+def identities_of(db: Database, jobs_: Collection[int]) -> dict[int, str]:
+    """The identities of some jobs."""
+    if not jobs_:
+        return {}
+    asked = db.listed("asked", {"id": sa.BigInteger()}, [(number,) for number in sorted(jobs_)])
+    found = _with_identity(db, db.read(_named().where(jobs.c.id.in_(sa.select(asked.c.id)))))
+    return dict(found.select("job_id", "identity").iter_rows())
+
+
 def of_providers(db: Database, provider_ids: Collection[str], since: datetime) -> dict[str, int]:
     """Jobs that ended since then by what their providers call them; a name of two jobs is no name."""
     if not provider_ids:

@@ -100,13 +100,10 @@ def _deliver(context: dg.AssetExecutionContext, automation: Automation, told: Ev
 def _feedback(spec: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_asset(name="feedback_events", specs=[spec])
     def ingest(automation: dg.ResourceParam[Automation]) -> Result:
-        """Read the files providers left."""
+        """Read the files providers left, and the mailbox."""
         installation = automation.installation
-        done = feedback.ingest_files(
-            installation.database,
-            installation.sqlfiles,
-            installation.settings.feedback,
-            now=automation.clock(),
+        done = feedback.ingest(
+            installation.database, installation.sqlfiles, installation.settings, now=automation.clock()
         )
         numbers: Metadata = {name: dg.MetadataValue.int(count) for name, count in asdict(done).items()}
         preview = table(records.latest_events(installation))

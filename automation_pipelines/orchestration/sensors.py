@@ -124,17 +124,19 @@ def _new_event_files() -> dg.SensorDefinition:
         job=FEEDBACK,
         minimum_interval_seconds=60,
         default_status=_RUNNING,
-        description="Reads feedback when a provider left a file.",
+        description="Reads feedback when a provider left a file, and looks into the mailbox every 5 minutes.",
     )
     def new_event_files(
         context: dg.SensorEvaluationContext, automation: dg.ResourceParam[Automation]
     ) -> Asked:
-        directory = automation.installation.settings.feedback
-        if not feedback.waiting(directory):
-            return dg.SkipReason(f"no file waits in {directory}")
+        settings, now = automation.installation.settings, automation.clock()
+        looked = datetime.fromisoformat(context.cursor) if context.cursor else None
+        mailbox = settings.feedback_mailbox is not None and (looked is None or now - looked >= _PATIENCE)
+        if not mailbox and not feedback.waiting(settings.feedback):
+            return dg.SkipReason(f"no file waits in {settings.feedback}")
         if _under_way(context, FEEDBACK.name):
             return dg.SkipReason("feedback is being read")
-        return dg.RunRequest()
+        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=now.isoformat())
 
     return new_event_files
 

@@ -48,7 +48,7 @@ WORDS: Mapping[str, EventType] = {
     "listunsubscribe": EventType.UNSUBSCRIBED,
     "linkunsubscribe": EventType.UNSUBSCRIBED,
 }
-CLASSES: Mapping[str, tuple[EventType, Kind | None]] = {
+CLASSES: Mapping[str, tuple[EventType, str | None]] = {
     "1": (EventType.BOUNCED, "soft"),
     "10": (EventType.BOUNCED, "hard"),
     "20": (EventType.BOUNCED, "soft"),
@@ -64,11 +64,11 @@ CLASSES: Mapping[str, tuple[EventType, Kind | None]] = {
     "52": (EventType.BOUNCED, "block"),
     "53": (EventType.BOUNCED, "block"),
     "54": (EventType.BOUNCED, "block"),
-    "60": (EventType.REPLIED, None),
+    "60": (EventType.UNKNOWN, "auto"),
     "70": (EventType.BOUNCED, "soft"),
-    "80": (EventType.UNKNOWN, None),
+    "80": (EventType.UNKNOWN, "resubscribed"),
     "90": (EventType.UNSUBSCRIBED, None),
-    "100": (EventType.REPLIED, None),
+    "100": (EventType.UNKNOWN, "auto"),
 }
 """By `bounce_class` of a bounce; what comes back out of band may be no bounce at all."""
 _FULL = "22"
@@ -124,13 +124,14 @@ def _told(wrapped: Fields, now: datetime) -> Told | str | tuple[Told, ...]:
 
 def _bounce(event: Fields, address: str | None) -> tuple[EventType, str | None, str | None]:
     number = event.text("bounce_class") or ""
-    type_, weight = CLASSES.get(number, (EventType.BOUNCED, "soft"))
-    if weight is None:
-        return type_, "auto" if type_ is EventType.REPLIED else None, None
+    type_, kind = CLASSES.get(number, (EventType.BOUNCED, "soft"))
+    if type_ is not EventType.BOUNCED:
+        return type_, kind, None
+    weight: Kind = "hard" if kind == "hard" else "block" if kind == "block" else "soft"
     words = " ".join(filter(None, (event.text("error_code"), event.text("raw_reason", "reason"))))
     verdict = judge(None, words, word=weight, domain=domain_of(address))
     # Its classes come of reading the same words, and of much experience.
-    kind = weight if verdict.kind == "hard" and weight != "hard" else verdict.kind
+    kind = weight if verdict.kind == "hard" else verdict.kind
     return type_, kind, "full" if number == _FULL else verdict.cause
 
 
