@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import uuid
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,30 @@ from automation_pipelines.ledger.database import Database
 from tests.world import NewWorld, World
 
 MIGRATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Everything on both databases, for those who have the time."""
+    parser.addoption("--both-databases", action="store_true", help="run tests marked `planner` on both")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Share the tests of planning out between the databases; who names a test gets it on both.
+
+    The planner's statements run in DuckDB whatever the ledger is kept in, and what they ask of the ledger is
+    proved on both databases by `tests/ledger`.
+    """
+    if not config.getoption("both_databases") and not any("::" in argument for argument in config.args):
+        items[:] = [item for item in items if _falls_to_it(item)]
+
+
+def _falls_to_it(item: pytest.Item) -> bool:
+    """Whether the database of an item is the one that its test and its other parameters fall to."""
+    callspec = getattr(item, "callspec", None)
+    if item.get_closest_marker("planner") is None or callspec is None or "world" not in callspec.params:
+        return True
+    rest = item.nodeid.replace(str(callspec.params["world"]), "", 1)
+    return callspec.params["world"] == ("sqlite", "postgres")[zlib.crc32(rest.encode()) % 2]
 
 
 def pytest_sessionstart() -> None:

@@ -6,6 +6,8 @@ from automation_pipelines.decisions import append
 from automation_pipelines.ledger.tables import ticks
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 NEWS = """
 id: news

@@ -183,7 +183,7 @@ STORIES: dict[str, Story] = {
                 for n in (1, 2, 3, 4)
             ),
         ),
-        ticks=_days(2, 17, "08:30", "09:00", "10:00"),
+        ticks=_days(2, 17, "10:00"),
         between=(
             ("2026-03-05T08:00", _changes("quotes", 4, viewed_at="2026-03-05T07:30", status="viewed")),
             (
@@ -241,7 +241,7 @@ STORIES: dict[str, Story] = {
             ("customers", {"id": 4, "created_at": "2026-02-20T11:00"}),
         ),
         start="2026-03-02T08:00",
-        ticks=_days(2, 10, "08:30", "09:00", "12:00", "13:00", "14:00"),
+        ticks=_days(2, 10, "09:00", "12:00", "14:00"),
         between=(
             (
                 "2026-03-04T11:00",
@@ -267,7 +267,7 @@ STORIES: dict[str, Story] = {
                 for n in (1, 2, 3)
             ),
         ),
-        ticks=_days(2, 9, "04:00", "05:00", "13:00", "14:00", "15:00", "16:00"),
+        ticks=_days(2, 9, "15:00"),
         between=(
             ("2026-03-05T12:00", _opens("day-1-hello", 2, "2026-03-05T11:30")),
             (
@@ -308,7 +308,7 @@ STORIES: dict[str, Story] = {
                 for n in (1, 2, 3, 4)
             ),
         ),
-        ticks=_days(3, 14, "09:00", "12:00", "22:00", "23:00"),
+        ticks=_days(3, 14, "12:00", "23:00"),
         between=tuple(
             ("2026-03-03T12:00", _changes("customers", n, last_activity_at="2026-03-03T11:00"))
             for n in (2, 4)
@@ -335,10 +335,7 @@ STORIES: dict[str, Story] = {
                 for n, arr, health in ((1, 5_000_000, 72), (2, 400_000, 70))
             ),
         ),
-        ticks=(
-            *_days(6, 10, "09:00", "12:00", "15:30", "16:00"),
-            *_days(20, 24, "09:00", "12:00", "17:00"),
-        ),
+        ticks=(*_days(6, 10, "12:00", "16:00"), *_days(20, 24, "12:00")),
         between=(
             ("2026-03-06T16:00", _changes("accounts", 1, health_score=55, updated_at="2026-03-06T15:40")),
             ("2026-03-06T16:00", _changes("accounts", 2, health_score=55, updated_at="2026-03-06T15:40")),

@@ -9,6 +9,8 @@ from automation_pipelines.explain import standing
 from automation_pipelines.tick import find_work
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 STEP = {"id": "one", "channel": "email", "template": "t"}
 
@@ -130,7 +132,7 @@ class TestSchedules:
         for number in range(1, 41):
             world.add("customers", id=number)
         world.apply(_broadcast({"date": "2026-03-10", "spread": "4 hours"}), start=LONG_AGO)
-        world.tick_through("2026-03-10T09:30", "2026-03-10T14:00")
+        world.tick_through("2026-03-10T09:30", "2026-03-10T14:00", minutes=90)
         due = sorted(due for _, _, _, due in world.sent())
         assert len(due) == 40
         assert due[0] >= "2026-03-10T10:00"
@@ -195,7 +197,7 @@ class TestSettings:
             "steps": [{**STEP, "at": "{birthday_email_time}"}],
         }
         world.apply(birthday, start=LONG_AGO)
-        world.tick_through("2026-03-09T22:00", "2026-03-10T08:00")
+        world.tick_through("2026-03-09T22:00", "2026-03-10T08:00", minutes=150)
         assert world.sent() == [
             ("one", 1, 0, "2026-03-10T08:00"),
             ("one", 2, 0, "2026-03-09T22:30"),

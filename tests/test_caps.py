@@ -9,6 +9,8 @@ from automation_pipelines.catalogue.tenant_settings import CHANNELS
 from automation_pipelines.preview import preview
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 
 

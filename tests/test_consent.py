@@ -14,6 +14,8 @@ from automation_pipelines.ledger.suppressions import Contact, Suppression, add, 
 from automation_pipelines.ledger.tables import consents, jobs
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 TODAY = "2026-03-10T09:00"
 

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from automation_pipelines.campaign import Campaign
 from automation_pipelines.difference import difference
 from tests.world import World, at
+
+pytestmark = pytest.mark.planner
 
 WELCOME: dict[str, Any] = {
     "id": "welcome",

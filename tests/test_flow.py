@@ -6,6 +6,8 @@ from automation_pipelines.preview import preview
 from tests.flowing import finish, go, reasons
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 
 

@@ -11,6 +11,8 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.ledger import guards
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 BIRTHDAY = """
 id: birthday

@@ -10,6 +10,8 @@ from automation_pipelines.ledger.tables import audit
 from tests.flowing import finish, reasons, tell
 from tests.world import World
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 DAYS: dict[str, Any] = {
     "id": "days",

@@ -19,6 +19,8 @@ from automation_pipelines.tick import read_frames
 from tests.flowing import go
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 MONDAY = "2026-03-09T14:00"
 

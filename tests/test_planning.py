@@ -13,6 +13,8 @@ from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.tick import run_tick
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 DAY = timedelta(days=1)
 LONG_AGO = "2026-01-01T00:00"
 

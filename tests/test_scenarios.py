@@ -1,4 +1,4 @@
-"""What the planner must get right, told as given → expected, on both databases with a virtual clock."""
+"""What the planner must get right, told as given → expected, with a virtual clock."""
 
 import sys
 from datetime import date, timedelta
@@ -14,6 +14,8 @@ from automation_pipelines.ledger.claims import Claim, claim
 from automation_pipelines.preview import preview
 from automation_pipelines.tick import run_tick
 from tests.world import World, at
+
+pytestmark = pytest.mark.planner
 
 LONG_AGO = "2026-01-01T00:00"
 

@@ -15,6 +15,8 @@ from tests.mailroom import PROFILE, Mailroom
 from tests.test_delivery import Told
 from tests.world import World
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 TUESDAY = "2026-03-10"
 

@@ -10,6 +10,8 @@ from automation_pipelines.progress import progress
 from tests.flowing import finish, go, tell
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 HOOK: dict[str, Any] = {
     "id": "hook",

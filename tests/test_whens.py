@@ -10,6 +10,8 @@ from tests.flowing import finish, reasons
 from tests.happened import happen
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 OPENED = {"event": "email_opened", "within": "48 hours", "campaign": "news"}
 
