@@ -4,7 +4,7 @@ A template is compiled once per campaign version. What fails here concerns one j
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -24,6 +24,7 @@ from automation_pipelines.ledger.identity import identity_of, installation_name
 from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.messages import MessageTemplate, compiled
 from automation_pipelines.messages.context import SETTINGS, Branding, Occasion, context
+from automation_pipelines.messages.echo import echo_headers
 from automation_pipelines.messages.mime import Mailbox, build_email
 from automation_pipelines.messages.optout import NO_LINKS, Links, Site, list_headers
 from automation_pipelines.messages.senders import sender_for
@@ -104,10 +105,12 @@ class Composer:
         sqlfiles: SqlFiles,
         branding: Branding | None = None,
         site: Site | None = None,
+        echoes: Collection[str] = (),
     ) -> None:
         """Bind to where versions and actions are kept; reads nothing yet."""
         self._branding = branding
         self._site = site or Site()
+        self._echoes = echoes
         self._installation = installation_name(salt)
         self._version = cache(campaigns.version)
         self._variant = cache(self._find)
@@ -177,7 +180,7 @@ class Composer:
             at=order.at,
             cc=variables.get("cc") or (),
             bcc=variables.get("bcc") or (),
-            more=self._list_headers(order),
+            more=self._list_headers(order) + echo_headers(self._echoes, job.id, order.identity),
         )
 
     def _list_headers(self, order: _Order) -> str:

@@ -26,6 +26,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.jobs import Job
 from automation_pipelines.ledger.lanes import Mode
 from automation_pipelines.messages.context import Branding
+from automation_pipelines.messages.echo import echoes_of
 from automation_pipelines.messages.optout import Site
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
@@ -96,7 +97,8 @@ def deliver(
     if mode == "live" and witness.look(db, settings.files, by=owner, now=clock()) is not None:
         return Delivered()
     branding, site = Branding.of(settings), Site.of(settings)
-    composer = Composer(campaigns, db.salt, SqlFiles(settings.sql_dir), branding, site)
+    sqlfiles, echoes = SqlFiles(settings.sql_dir), echoes_of(settings)
+    composer = Composer(campaigns, db.salt, sqlfiles, branding, site, echoes)
     allowances = Allowances.of(settings)
     allowances.see(profiles_of(db))
     desk = Desk(db, channels, campaigns, settings, composer, allowances, clock, owner, mode)

@@ -170,4 +170,13 @@ def feedback(root: Path, addresses: Collection[str], *, dry_run: bool) -> int:
             beside = path.with_name(f".{path.name}.{os.getpid()}")
             beside.write_bytes(b"".join(left))
             beside.replace(path)
-    return removed
+    return removed + _posts_and_mails(root, wanted, dry_run=dry_run)
+
+
+def _posts_and_mails(root: Path, wanted: Collection[bytes], *, dry_run: bool) -> int:
+    """Remove what else of feedback was read and names an address of theirs, file by file."""
+    kept = [path for path in root.glob("*/*/*") if path.parent.name in _FEEDBACK and path.is_file()]
+    theirs = [path for path in kept if any(text in path.read_bytes().lower() for text in wanted)]
+    for path in () if dry_run else theirs:
+        path.unlink(missing_ok=True)
+    return len(theirs)
