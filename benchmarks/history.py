@@ -279,6 +279,8 @@ def _compare(setting: Setting, sizes: tuple[int, ...]) -> None:
     for rows in sizes:
         _part(setting, "prepare", rows)
         found[rows] = _part(setting, "measure", rows)
+        for cost in found[rows]:
+            print(f"{rows:,}: {cost.what} {cost.milliseconds:,.1f} ms", file=sys.stderr, flush=True)
     print("| milliseconds | " + " | ".join(f"{rows:,} rows" for rows in sizes) + " |")
     print("|---|" + "--:|" * len(sizes))
     for place, cost in enumerate(found[sizes[0]]):

@@ -24,10 +24,15 @@ from automation_pipelines.ledger.tables import (
     job_payloads,
     jobs,
 )
-from automation_pipelines.model import EventType, Purpose, State
+from automation_pipelines.model import EventType, Purpose
 
-# Spelled out, not bound: only so can the partial index be used.
+# Spelled out, not bound: only so can the partial indexes be used.
 _HAPPENED = jobs.c.state.not_in([sa.literal_column("'skipped'"), sa.literal_column("'cancelled'")])
+_MAILED = (
+    jobs.c.state == sa.literal_column("'completed'"),
+    jobs.c.channel == sa.literal_column("'email'"),
+    jobs.c.purpose == sa.literal_column("'marketing'"),
+)
 _RESPONSES = (EventType.OPENED, EventType.CLICKED, EventType.REPLIED)
 _DAY_MICROSECONDS = 86_400_000_000
 _FEW = 10_000
@@ -192,8 +197,8 @@ def unengaged(db: Database, asked: Iterable[tuple[int, datetime, int]], at: date
         .join(said, said.c.tenant_id == j.tenant_id)
         .join(identities, sa.and_(identities.c.id == j.step_id, identities.c.mode == "live"))
         .where(j.finished_at >= earliest, j.finished_at >= said.c.since, j.finished_at <= at)
-        .where(j.state == str(State.COMPLETED), j.channel == "email", customer.is_not(None))
-        .where(j.purpose == str(Purpose.MARKETING), j.recipient_id == 0)
+        .where(*_MAILED, j.tenant_id.in_([tenant for tenant, _, _ in rows]))
+        .where(customer.is_not(None), j.recipient_id == 0)
         .group_by(j.tenant_id, customer, said.c.least)
         .having(
             sa.func.count() >= said.c.least,

@@ -187,6 +187,12 @@ sa.Index(
     postgresql_where=_HAPPENED,
 )
 
+# Who never answers is asked of a tenant's marketing over a year or more, by every tick.
+_MAILED = sa.text("state = 'completed' AND channel = 'email' AND purpose = 'marketing'")
+sa.Index(
+    "ix_jobs_mailed", jobs.c.tenant_id, jobs.c.finished_at, sqlite_where=_MAILED, postgresql_where=_MAILED
+)
+
 # Personal data and errors, apart from the narrow record, so that they can go after a retention time.
 job_payloads = sa.Table(
     "job_payloads",

@@ -110,5 +110,8 @@ def _index_jobs() -> None:
     happened = sa.text("state NOT IN ('skipped', 'cancelled')")
     pair = ["campaign_id", "tenant_id"]
     op.create_index("ix_jobs_happened", "jobs", pair, sqlite_where=happened, postgresql_where=happened)
+    mailed = sa.text("state = 'completed' AND channel = 'email' AND purpose = 'marketing'")
+    pair = ["tenant_id", "finished_at"]
+    op.create_index("ix_jobs_mailed", "jobs", pair, sqlite_where=mailed, postgresql_where=mailed)
     lost = ~sa.column("files_published", sa.Boolean())
     op.create_index("ix_ticks_unpublished", "ticks", ["id"], sqlite_where=lost, postgresql_where=lost)
