@@ -105,6 +105,7 @@ class Composer:
         sqlfiles: SqlFiles,
         branding: Branding | None = None,
         site: Site | None = None,
+        *,
         echoes: Collection[str] = (),
     ) -> None:
         """Bind to where versions and actions are kept; reads nothing yet."""

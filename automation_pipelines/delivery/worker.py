@@ -98,7 +98,7 @@ def deliver(
         return Delivered()
     branding, site = Branding.of(settings), Site.of(settings)
     sqlfiles, echoes = SqlFiles(settings.sql_dir), echoes_of(settings)
-    composer = Composer(campaigns, db.salt, sqlfiles, branding, site, echoes)
+    composer = Composer(campaigns, db.salt, sqlfiles, branding, site, echoes=echoes)
     allowances = Allowances.of(settings)
     allowances.see(profiles_of(db))
     desk = Desk(db, channels, campaigns, settings, composer, allowances, clock, owner, mode)

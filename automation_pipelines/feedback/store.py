@@ -75,11 +75,10 @@ class _Rows:
 
     def inbound(self) -> list[Inbound]:
         """Those that people wrote."""
-        written = (EventType.REPLIED, EventType.UNSUBSCRIBED)
         return [
             Inbound(_cut("identity", one.identity), one.type, one.channel, digest, one.at, *_concerned(one))
             for one, digest in zip(self._told, self._hashes, strict=True)
-            if one.type in written and one.channel and digest and _concerned(one) != (None, None)
+            if _is_written(one) and one.channel and digest and _concerned(one) != (None, None)
         ]
 
     def _find(self, db: Database) -> list[int | None]:
@@ -139,6 +138,12 @@ class _Rows:
 def _identity_in(message_id: str | None) -> str | None:
     found = _IDENTITY.search(message_id) if message_id else None
     return found[1] if found else None
+
+
+def _is_written(one: Told) -> bool:
+    """Whether somebody wrote on the channel; who leaves by a page or a mail has not."""
+    stopped = one.type is EventType.UNSUBSCRIBED and (one.kind == "stop" or one.all_tenants_but is not None)
+    return stopped or one.type is EventType.REPLIED
 
 
 def _concerned(one: Told) -> tuple[int | None, frozenset[int] | None]:

@@ -24,7 +24,7 @@ START = "start"
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """Somebody wrote to us: of one tenant, or of all but some, as `identity`'s event says."""
+    """Somebody wrote to us: to one tenant, or to all but some, as `identity`'s event says."""
 
     identity: str
     type: EventType
@@ -38,7 +38,8 @@ class Inbound:
 def heed(db: Database, connection: sa.Connection, staged: sa.TableClause, inbound: Sequence[Inbound]) -> None:
     """Apply what the staged events, recorded already, say; `inbound` tells more of some of them."""
     written = _fresh(connection, staged, inbound)
-    put(db, connection, [_suppression(one, tenant) for one, tenant in written if one.type is STOP])
+    stopped = [(one, tenant) for one, tenant in written if one.type is STOP and one.tenant_id is None]
+    put(db, connection, [_suppression(one, tenant) for one, tenant in stopped])
     spoken = [
         conversations.Inbound(tenant, one.channel, one.address_hash, one.at)
         for one, tenant in written

@@ -28,6 +28,4 @@ def echo_headers(providers: Collection[str], job_id: int, identity: str) -> str:
     if not providers:
         return ""
     whose = json.dumps({"job_id": str(job_id), "identity": identity})
-    return "".join(
-        HEADERS[name].format(whose=whose, job_id=job_id, identity=identity) for name in providers
-    )
+    return "".join(HEADERS[name].format(whose=whose, job_id=job_id, identity=identity) for name in providers)
