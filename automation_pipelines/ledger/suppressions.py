@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -90,7 +91,8 @@ def put(db: Database, connection: sa.Connection, entries: Sequence[Suppression])
     merged = _merged(entries)
     if not merged:
         return
-    given = db.listed("given", columns, [astuple(entry) for entry in merged])
+    whole = attrgetter(*columns)  # `astuple` copies deeply: a third of the time of many
+    given = db.listed("given", columns, [whole(entry) for entry in merged])
     insert = db.insert(suppressions).from_select(list(columns), sa.select(*given.c).where(sa.true()))
     old, new = suppressions.c, insert.excluded
     forever = sa.or_(old.expires_at.is_(None), new.expires_at.is_(None))
