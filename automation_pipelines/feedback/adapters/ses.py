@@ -161,13 +161,11 @@ def _recipients(place: str, mail: Fields, more: Fields) -> list[Fields]:
         "complaint": "complainedRecipients",
         "deliveryDelay": "delayedRecipients",
     }
-    if place in listed:
-        found = list(more.each(listed[place]))
-    else:
-        addresses = more.texts("recipients") if place == "delivery" else mail.texts("destination")
-        # Who of several opened it, Amazon does not tell.
-        several = place in {"open", "click"} and len(addresses) > 1
-        found = [] if several else [Fields({"emailAddress": one}) for one in addresses]
+    found = list(more.each(listed[place])) if place in listed else []
+    addresses = more.texts("recipients") if place == "delivery" else mail.texts("destination")
+    # Who of several opened it, or complained where nobody is named, Amazon does not tell.
+    if not found and (len(addresses) == 1 or place not in {"open", "click", *listed}):
+        found = [Fields({"emailAddress": one}) for one in addresses]
     return found or [Fields({})]
 
 
