@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from types import TracebackType
@@ -25,13 +25,15 @@ class Crm(ABC):
     """
 
     place: str
+    memory: dict[Hashable, Any]
+    """What was asked since it was opened, and answered: at one moment the answer is the same."""
     _depth = 0
     _opened = False
 
     def __enter__(self) -> Self:
         if not self._opened:
             self.open()
-            self._opened = True
+            self._opened, self.memory = True, {}
         self._depth += 1
         return self
 
@@ -52,7 +54,7 @@ class Crm(ABC):
     def _leave(self) -> None:
         self._depth -= 1
         if self._depth == 0 and self._opened:
-            self._opened = False
+            self._opened, self.memory = False, {}
             self.close()
 
     @abstractmethod

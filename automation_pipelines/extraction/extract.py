@@ -63,7 +63,7 @@ def extract(crm: Crm, sqlfiles: SqlFiles, demands: Sequence[Demand]) -> dict[str
     with crm, open_engine() as engine:
         reader = _Reader(crm, engine, _origins(crm, sqlfiles, names))
         for demand in wanted:
-            reader.read(demand)
+            reader.recall(demand)
     errors = [str(violation) for violation in reader.all_found() if violation.severity is Severity.ERROR]
     if errors:
         raise ContractError(errors)
@@ -122,10 +122,11 @@ def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> _Origins:
             absent.add(name)
             continue
         try:
-            forms = crm.forms(probe(file))
+            forms = crm.memory.get(file) or crm.forms(probe(file))
         except SourceError as error:
             found.append(_failed(source, file, error))
             continue
+        crm.memory[file] = forms
         spelled = {spelling.lower(): spelling for spelling in forms}
         origin = Origin(source, file, spelled, {key: forms[value] for key, value in spelled.items()})
         wrong = shape_violations(source, file.path, spelled, origin.text_ids)
@@ -158,6 +159,15 @@ class _Reader:
     def all_found(self) -> list[Violation]:
         """Everything wrong, within sources and between them."""
         return self.origins.found + reference_violations(self.readings)
+
+    def recall(self, demanded: Demand) -> None:
+        """Read one source, unless it was just read whole: those are few rows, and often asked for."""
+        if demanded in self.crm.memory:
+            self.readings[demanded.source] = self.crm.memory[demanded]
+            return
+        self.read(demanded)
+        if demanded.whole and demanded.source in self.readings:
+            self.crm.memory[demanded] = self.readings[demanded.source]
 
     def read(self, demanded: Demand) -> None:
         """Read one source, unless it or one it is selected by is already known to be broken."""

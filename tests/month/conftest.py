@@ -9,7 +9,7 @@ import pytest
 from automation_pipelines.tick import TickResult
 from tests.month.life import AS_OF, Life, give_orders, moments
 
-REPEATED = tuple(AS_OF + timedelta(hours=hours) for hours in (0, 12, 24, 72, 240, 480))
+REPEATED = tuple(AS_OF + timedelta(hours=hours) for hours in (0, 24, 240))
 """The ticks that are run a second time."""
 FROZEN = AS_OF + timedelta(days=4)
 """When a copy is put aside, for a look ahead."""

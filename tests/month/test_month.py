@@ -20,7 +20,7 @@ from automation_pipelines.model import SETTLED
 from automation_pipelines.preview import preview
 from automation_pipelines.reconstruction import decide_past, find_past_work
 from automation_pipelines.tick import read_sources
-from tests.month.conftest import FROZEN, Month
+from tests.month.conftest import FROZEN, REPEATED, Month
 from tests.month.expected import ESCALATIONS, FAMILIES, MONDAYS, SEASON, at
 from tests.month.life import AS_OF, END, STARTED, TICK, Life
 
@@ -260,7 +260,9 @@ class TestDoingItAgain:
     """What is done twice, late, or looked back at changes nothing."""
 
     def test_a_tick_that_is_run_twice_finds_nothing_new(self, month: Month) -> None:
-        assert [(again.planned, again.settled, again.decisions) for again in month.again] == [(0, 0, 0)] * 6
+        assert [(again.planned, again.settled, again.decisions) for again in month.again] == [
+            (0, 0, 0) for _ in REPEATED
+        ]
 
     def test_looking_back_at_a_day_leaves_the_ledger_alone(self, month: Month) -> None:
         installation = month.life.installation
