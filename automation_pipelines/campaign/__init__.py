@@ -1,7 +1,7 @@
 """What a campaign file may declare, as data. It knows conditions, but no audience, template or channel."""
 
 from automation_pipelines.campaign.policy import Guard, Policy
-from automation_pipelines.campaign.spec import Campaign, Kind, SenderAddress, Timeline, Utm, Variant
+from automation_pipelines.campaign.spec import Campaign, Kind, SenderAddress, Timeline, Tracking, Utm, Variant
 from automation_pipelines.campaign.steps import (
     CALL_CHANNELS,
     MESSAGE_CHANNELS,
@@ -35,6 +35,7 @@ __all__ = [
     "Step",
     "StepVariant",
     "Timeline",
+    "Tracking",
     "Utm",
     "Variant",
     "Weekday",

@@ -74,6 +74,13 @@ class Utm(Model):
     term: str | None = None
 
 
+class Tracking(Model):
+    """What is recorded of what readers do. Opens tell little and may need consent: none by default."""
+
+    opens: bool = Field(default=False, description="A pixel tells that it was opened, or fetched.")
+    clicks: bool = Field(default=True, description="Links lead over the installation's own pages.")
+
+
 class Campaign(Model):
     """One declared programme: who, when, what, and how it behaves."""
 
@@ -96,6 +103,9 @@ class Campaign(Model):
     variants: tuple[Variant, ...] = ()
     sender: SenderAddress | Literal["tenant", "owner"] = "tenant"
     utm: Utm | None = None
+    tracking: Tracking | None = Field(
+        default=None, description="Default: the clicks of marketing; nothing of other messages."
+    )
     coupons: Slug | None = Field(default=None, description="Pool of codes; each message gets one of its own.")
     digest: bool = Field(default=False, description="Moments of one person due together are one message.")
     variables: dict[str, Scalar] = Field(default={}, description="Templates find them as custom.name.")
@@ -142,6 +152,11 @@ class Campaign(Model):
     def parts(self) -> tuple[Step, ...]:
         """The steps as they are planned: one for each channel of `send: all`, one more for each undoing."""
         return tuple(part for step in self.steps for part in _parts(step))
+
+    @cached_property
+    def tracked(self) -> Tracking:
+        """What is recorded of what readers do; of other messages than marketing only what is declared."""
+        return self.tracking or Tracking(opens=False, clicks=self.purpose is Purpose.MARKETING)
 
     @property
     def max_lateness(self) -> timedelta | None:

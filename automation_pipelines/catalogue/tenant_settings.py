@@ -281,6 +281,7 @@ TENANT_SETTINGS: dict[str, Setting] = {
             partial(_number, least=0, most=100),
             "0",
         ),
+        _flagged("tracking", "False: nothing is recorded of what readers of e-mails open and click.", "true"),
         _counted("sunset_days", "Days without any response until marketing stops; none: never.", (1, 3660)),
         _counted("sunset_messages", "Messages in a row without any response until it stops.", (1, 10_000)),
     )

@@ -17,6 +17,7 @@ from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.messages import NOTES, Content, NoteContent
 from automation_pipelines.messages.context import Branding
+from automation_pipelines.messages.optout import Site
 from automation_pipelines.messages.segments import length_of
 from automation_pipelines.playbooks import FOLDER, TEMPLATES, find_template, template_folders, template_names
 from automation_pipelines.validation import understand
@@ -91,6 +92,7 @@ def preview(
         locale,
         None if sample is None else _row(sample),
         Branding.of(front.settings),
+        Site.of(front.settings),
     )
     wanted = [one for one in _find(front, name) if _asked(one, step, variant)]
     if not wanted:

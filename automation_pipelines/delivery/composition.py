@@ -29,6 +29,7 @@ from automation_pipelines.messages.mime import Mailbox, build_email
 from automation_pipelines.messages.optout import NO_LINKS, Links, Site, list_headers
 from automation_pipelines.messages.senders import sender_for
 from automation_pipelines.messages.tokens import Claim
+from automation_pipelines.messages.tracking import NOBODY, SWITCH, Trace, Tracker, tracker_of
 from automation_pipelines.model import Call, Command, Email, Handoff, Note, Purpose, Wait, WriteBack
 from automation_pipelines.sqlfiles import SqlFiles
 
@@ -170,7 +171,7 @@ class Composer:
 
     def _email(self, order: _Order) -> Email:
         job, address, variables = order.job, order.address, order.variables
-        content = self._template_of(order).render(variables, order.step.subject)
+        content = self._template_of(order).render(variables, order.step.subject, self._tracker(order))
         return build_email(
             content,
             sender_for(order.profile.row, order.spec.sender, variables.get("owner")),
@@ -183,6 +184,13 @@ class Composer:
             bcc=variables.get("bcc") or (),
             more=self._list_headers(order) + echo_headers(self._echoes, job.id, order.identity),
         )
+
+    def _tracker(self, order: _Order) -> Tracker | None:
+        job = order.job
+        if not order.variables["setting"][SWITCH]:
+            return None
+        trace = Trace(job.tenant_id, NOBODY if job.mode == "test" else job.id)
+        return tracker_of(self._site, order.spec.tracked, trace)
 
     def _list_headers(self, order: _Order) -> str:
         """What marketing must carry; `MessageError` where it cannot."""

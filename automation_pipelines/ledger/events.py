@@ -11,7 +11,7 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.ledger import softbounces, words
+from automation_pipelines.ledger import machines, softbounces, words
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import events, identities, job_payloads, jobs, suppressions
 from automation_pipelines.ledger.words import Inbound
@@ -79,6 +79,7 @@ def record(
         added = connection.execute(_added(db, staged, now), execution_options=_COUNTED).rowcount
         connection.execute(_suppressed(db, staged))
         softbounces.judge(db, connection, staged)
+        machines.judge(db, connection, staged)
         words.heed(db, connection, staged, inbound)
         proved = connection.execute(_proved(now)).rowcount
     return Recorded(added, told.height - added, proved)

@@ -78,11 +78,11 @@ def _messages(*own: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 def by_machine(db: Database) -> sa.ColumnElement[bool]:
-    """What the feedback's detail says of its origin; nothing said is no machine."""
+    """What feedback says of its origin, or its detail; nothing said is no machine."""
     said: sa.ColumnElement[str] = sa.func.jsonb_extract_path_text(sa.cast(events.c.detail, JSONB), "machine")
     if db.dialect == "sqlite":
         said = sa.cast(sa.func.json_extract(events.c.detail, "$.machine"), sa.Text)
-    return sa.func.coalesce(said.in_(("true", "1")), sa.false(), type_=sa.Boolean())
+    return sa.func.coalesce(events.c.machine, said.in_(("true", "1")), sa.false(), type_=sa.Boolean())
 
 
 def _matches(rows: sa.Subquery, part: Part) -> sa.ColumnElement[bool]:

@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from automation_pipelines.errors import MessageError
 from automation_pipelines.messages.filters import FILTERS
-from automation_pipelines.messages.links import traced
+from automation_pipelines.messages.links import pixel, traced
 
 NAMESPACES = frozenset(
     {"recipient", "tenant", "setting", "campaign", "message", "owner", "custom"}
@@ -46,7 +46,7 @@ def _environment(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({**FILTERS, "d": FILTERS["default"], "traced": traced})
+    environment.filters.update({**FILTERS, "d": FILTERS["default"], "traced": traced, "pixel": pixel})
     return environment
 
 

@@ -1,13 +1,14 @@
 """Parameters on links: which a message carries, and how they are put on an address (RFC 3986).
 
-`traced` is used by `markup` on the links of HTML; plain text is searched for addresses. Ways out of
-marketing carry none: they are somebody's own, and no advertisement.
+`traced` and `pixel` are used by `markup` on HTML; plain text is searched for addresses. Ways out of
+marketing carry none: they are somebody's own, and no advertisement. How clicks are told is `tracking`'s.
 """
 
 import html
 import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 import jinja2
@@ -18,6 +19,8 @@ Parameters = tuple[tuple[str, str], ...]
 
 WAYS_OUT = ("unsubscribe_url", "preferences_url", "browser_url")
 """The variables whose links are left alone; null where a message has no such way out."""
+TRACKER = "tracker"
+"""Under this name the HTML part of a message is told its tracker, if it has one."""
 
 # A full stop or bracket after an address ends the sentence, not the address.
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]}']", re.IGNORECASE)
@@ -44,16 +47,41 @@ def parameters_of(message: Mapping[str, object] | None) -> Parameters:
     return tuple((f"utm_{name}", str(value)) for name, value in utm.items() if value is not None)
 
 
+class Tracker(Protocol):
+    """Makes the links of one message lead over our own pages, so that it is known what came of it."""
+
+    def click(self, address: str, label: str) -> str:
+        """Where a link leads instead; `label` is its target as the template has it, if it fills that in."""
+
+    @property
+    def pixel(self) -> str:
+        """HTML that tells when it is shown; empty: nothing does."""
+
+
 @jinja2.pass_context
-def traced(context: Context, target: str) -> str:
-    """Add the message's parameters to the target of a link, as it stands in HTML."""
-    parameters = parameters_of(context.get("message"))
-    if not parameters:
+def traced(context: Context, target: str, label: str | None = None) -> str:
+    """Add the message's parameters to the target of a link, as it stands in HTML, and have clicks tracked.
+
+    Without a label they are not.
+    """
+    message = context.get("message") or {}
+    parameters, tracker = parameters_of(message), message.get(TRACKER) if label is not None else None
+    if not parameters and tracker is None:
         return target
     address = html.unescape(str(target)).strip()
     if address in ways_out(context):
         return target
-    return Markup(html.escape(with_parameters(address, parameters)))  # noqa: S704 - it is escaped
+    led = with_parameters(address, parameters)
+    if tracker is not None:
+        led = tracker.click(led, label)
+    return Markup(html.escape(led)) if parameters or led != address else target  # noqa: S704 - it is escaped
+
+
+@jinja2.pass_context
+def pixel(context: Context, nothing: str) -> str:
+    """The pixel of the message, where it has one."""
+    tracker = (context.get("message") or {}).get(TRACKER)
+    return nothing if tracker is None else Markup(tracker.pixel)  # noqa: S704 - it is HTML
 
 
 def ways_out(variables: Mapping[str, object] | Context) -> tuple[object, ...]:

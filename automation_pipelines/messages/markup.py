@@ -4,6 +4,7 @@ Jinja's own expressions travel through the HTML parsers as placeholders that the
 between elements (legal even inside a table), plain words inside tags, comments and styles.
 """
 
+import json
 import re
 from html import escape
 from html.parser import HTMLParser
@@ -22,6 +23,10 @@ _RAW = re.compile(r"<(?:style|title)\b")
 _QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
 # Longest form first: a bare word in a tag comes back as an attribute with an empty value.
 _PLACEHOLDER = re.compile(r'<!--jinja(\d+)x-->|jinja(\d+)x=""|jinja(\d+)x')
+_UNTRACKED = "data-no-tracking"
+# What of a target comes before its query, which a label leaves out.
+_PLACE = re.compile(r"[^?#]*")
+_LONGEST_LABEL = 80
 
 _INLINER = css_inline.CSSInliner(
     keep_style_tags=True,  # media queries and dark mode cannot be inlined
@@ -67,14 +72,21 @@ def _refuse_loose(tag: str) -> None:
 def finished(html: str) -> str:
     """Move the rules of `<style>` onto the elements, as mail clients need it, and let links be traced."""
     hidden = Hidden(html)
-    return hidden.restore(_Links(_INLINER.inline(hidden.html)).traced())
+    return hidden.restore(_with_pixel(_Links(hidden, _INLINER.inline(hidden.html)).traced()))
+
+
+def _with_pixel(html: str) -> str:
+    """Leave a place at the end of the body for the pixel that tells that a mail was opened."""
+    before, end, after = html.rpartition("</body>")
+    return f"{before}{{% filter pixel %}}{{% endfilter %}}{end}{after}" if end else html
 
 
 class _Links(HTMLParser):
-    """Wraps the targets of links into the filter `traced`, which adds parameters when it is rendered."""
+    """Wraps the targets of links into the filter `traced`, which finishes them when it is rendered."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, hidden: Hidden, html: str) -> None:
         super().__init__()
+        self._hidden = hidden
         self._html = html
         self._lines = [0, *accumulate(len(line) + 1 for line in html.split("\n"))]
         self._pieces: list[str] = []
@@ -92,9 +104,16 @@ class _Links(HTMLParser):
             return
         line, column = self.getpos()
         start = self._lines[line - 1] + column
-        attributes = "".join(f" {_attribute(name, value)}" for name, value in attrs)
+        label = None if _UNTRACKED in dict(attrs) else self._label(target)
+        attributes = "".join(f" {_attribute(name, value, label)}" for name, value in attrs)
         self._pieces += [self._html[self._at : start], f"<{tag}{attributes}>"]
         self._at = start + len(written)
+
+    def _label(self, target: str) -> str:
+        """The target as the template has it, where that is filled in; nothing where it is plain."""
+        place = _PLACE.match(target.strip())
+        written = self._hidden.restore(place[0]) if place else ""
+        return "" if "{" not in written else written.encode("ascii", "replace").decode()[:_LONGEST_LABEL]
 
 
 def _traceable(target: str) -> bool:
@@ -103,8 +122,9 @@ def _traceable(target: str) -> bool:
     return address.startswith(("http://", "https://", "jinja")) and "unsubscribe" not in address
 
 
-def _attribute(name: str, value: str | None) -> str:
+def _attribute(name: str, value: str | None, label: str | None) -> str:
     text = escape(value or "")
     if name == "href":
-        text = f"{{% filter traced %}}{text}{{% endfilter %}}"
+        told = "" if label is None else f"({json.dumps(label)})"
+        text = f"{{% filter traced{told} %}}{text}{{% endfilter %}}"
     return f'{name}="{text}"'

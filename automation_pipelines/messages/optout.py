@@ -16,7 +16,7 @@ from automation_pipelines.messages.mime import phrase, usable_address
 from automation_pipelines.messages.tokens import SAMPLE, Claim, LinkKeys, Page
 from automation_pipelines.settings import Settings
 
-PATHS: Mapping[Page, str] = {"unsubscribe": "u", "preferences": "p", "view": "v"}
+PATHS: Mapping[Page, str] = {"unsubscribe": "u", "preferences": "p", "view": "v", "open": "o", "click": "c"}
 """Where each page is below the public URL: `<url>/u/<token>`."""
 ONE_CLICK = "List-Unsubscribe=One-Click"
 """What a mail program posts to the unsubscribe page (RFC 8058)."""

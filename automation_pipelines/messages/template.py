@@ -17,7 +17,7 @@ from automation_pipelines.errors import MessageError
 from automation_pipelines.messages import environment as jinja
 from automation_pipelines.messages.approved import approved_text
 from automation_pipelines.messages.layouts import Layouts, merge_layouts
-from automation_pipelines.messages.links import parameters_of, traced_text, ways_out
+from automation_pipelines.messages.links import TRACKER, Tracker, parameters_of, traced_text, ways_out
 from automation_pipelines.messages.locales import Languages, locale_of
 from automation_pipelines.messages.markup import finished
 from automation_pipelines.messages.plain import plain_text, settled
@@ -104,9 +104,10 @@ class _Chosen:
     derived: bool
     language: Mapping[str, str]
 
-    def fill(self, variables: Mapping[str, Any]) -> str:
+    def fill(self, variables: Mapping[str, Any], tracker: Tracker | None = None) -> str:
         message = variables.get("message")
         told = {**message, **self.language} if message else self.language
+        told = told if tracker is None else {**told, TRACKER: tracker}
         text = jinja.fill(self.label, self.template, variables, told)
         return settled(text) if self.derived else text
 
@@ -131,17 +132,20 @@ class MessageTemplate:
         """The variables each part cannot do without, as `undeclared` lists them."""
         return _needed(self._parts)
 
-    def render(self, variables: Mapping[str, Any], subject: str | None = None) -> Content:
+    def render(
+        self, variables: Mapping[str, Any], subject: str | None = None, tracker: Tracker | None = None
+    ) -> Content:
         """Fill in one job's variables; `MessageError` names the part and what it lacks.
 
-        `subject` is written instead of the template's own, as a template like that.
+        `subject` is written instead of the template's own, as a template like that. With a tracker, the
+        links of the HTML lead over our own pages; those of the text never do.
         """
         variables = jinja.named(variables, self._names)
         parts = self._for(variables)
         text = _need(parts, "text").fill(variables)
         return Content(
             subject=self._title(parts, variables, subject),
-            html=_need(parts, "html").fill(variables),
+            html=_need(parts, "html").fill(variables, tracker),
             text=_traced(text, variables),
         )
 

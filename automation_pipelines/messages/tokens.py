@@ -14,7 +14,7 @@ from functools import cache
 from hashlib import shake_256
 from typing import Literal
 
-Page = Literal["unsubscribe", "preferences", "view"]
+Page = Literal["unsubscribe", "preferences", "view", "open", "click"]
 
 SAMPLE = "sample"
 """Stands for a token where nobody's may be: in tests and previews. It is malformed: it does nothing."""
@@ -72,22 +72,30 @@ class LinkKeys:
 
     def sign(self, page: Page, claim: Claim) -> str:
         """The token of a page; `ValueError` for an address hash that is none."""
-        plain = _packed(claim)
-        tagging, hiding = self._keys(self._secrets[0], page)
-        tag = hmac.digest(tagging, plain, "sha256")[:_TAG]
-        return urlsafe_b64encode(_VERSION + tag + _masked(hiding, tag, plain)).rstrip(b"=").decode()
+        return self.seal(page, _packed(claim))
 
     def verify(self, page: Page, token: str) -> Verdict:
         """Say whether a token is one of ours for this page."""
-        raw = _raw(token)
+        plain = self.unseal(page, token, least=_NUMBERS.size + 1)
+        return Valid(_unpacked(plain)) if isinstance(plain, bytes) else plain
+
+    def seal(self, page: Page, plain: bytes, bound: bytes = b"") -> str:
+        """A token that says `plain` and is good only together with `bound`, which it does not hold."""
+        tagging, hiding = self._keys(self._secrets[0], page)
+        tag = hmac.digest(tagging, _tagged(plain, bound), "sha256")[:_TAG]
+        return urlsafe_b64encode(_VERSION + tag + _masked(hiding, tag, plain)).rstrip(b"=").decode()
+
+    def unseal(self, page: Page, token: str, bound: bytes = b"", *, least: int) -> bytes | Forged | Malformed:
+        """What a token of ours says; one of fewer bytes than `least` is none."""
+        raw = _raw(token, least)
         if raw is None:
             return Malformed()
         tag, hidden = raw[1 : 1 + _TAG], raw[1 + _TAG :]
         for secret in self._secrets:
             tagging, hiding = self._keys(secret, page)
             plain = _masked(hiding, tag, hidden)
-            if hmac.compare_digest(hmac.digest(tagging, plain, "sha256")[:_TAG], tag):
-                return Valid(_unpacked(plain))
+            if hmac.compare_digest(hmac.digest(tagging, _tagged(plain, bound), "sha256")[:_TAG], tag):
+                return plain
         return Forged()
 
 
@@ -106,6 +114,11 @@ def _masked(key: bytes, tag: bytes, text: bytes) -> bytes:
     return (int.from_bytes(text) ^ int.from_bytes(stream)).to_bytes(len(text))
 
 
+def _tagged(plain: bytes, bound: bytes) -> bytes:
+    """What a tag covers; the length keeps the two apart."""
+    return len(plain).to_bytes(4) + plain + bound if bound else plain
+
+
 def _packed(claim: Claim) -> bytes:
     numbers = _NUMBERS.pack(claim.tenant_id, claim.job_id, bytes.fromhex(claim.address_hash))
     return numbers + f"{claim.channel}\n{claim.topic}\n{claim.campaign}".encode()
@@ -117,11 +130,11 @@ def _unpacked(plain: bytes) -> Claim:
     return Claim(tenant_id, channel, digest.hex(), topic, campaign, job_id)
 
 
-def _raw(token: str) -> bytes | None:
+def _raw(token: str, least: int) -> bytes | None:
     """The bytes of what can be a token: in one spelling only, of this version, long enough."""
     if len(token) > _LONGEST or not _TOKEN.fullmatch(token) or len(token) % 4 == 1:
         return None
     raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
     same = urlsafe_b64encode(raw).rstrip(b"=").decode() == token
-    long_enough = len(raw) > len(_VERSION) + _TAG + _NUMBERS.size
+    long_enough = len(raw) >= len(_VERSION) + _TAG + least
     return raw if same and raw.startswith(_VERSION) and long_enough else None

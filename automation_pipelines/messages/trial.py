@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from automation_pipelines.errors import MessageError
+from automation_pipelines.messages.links import Tracker
 from automation_pipelines.messages.source import Content, NoteContent, TemplateSource
 from automation_pipelines.messages.template import MessageTemplate
 
@@ -38,7 +39,11 @@ class Rehearsed:
         return self._template.needed
 
     def try_out(
-        self, variables: Mapping[str, Any], channels: Iterable[str], subject: str | None = None
+        self,
+        variables: Mapping[str, Any],
+        channels: Iterable[str],
+        subject: str | None = None,
+        tracker: Tracker | None = None,
     ) -> Trial:
         """Render for each channel, whatever is missing."""
         self._gaps.clear()
@@ -47,7 +52,7 @@ class Rehearsed:
         problems: dict[str, None] = {}
         for channel in channels:
             try:
-                said[channel] = _say(self._template, channel, variables, subject)
+                said[channel] = _say(self._template, channel, variables, subject, tracker)
             except MessageError as error:
                 problems[str(error)] = None
         return Trial(said, tuple(self._gaps), tuple(problems))
@@ -60,10 +65,14 @@ class Rehearsed:
 
 
 def _say(
-    template: MessageTemplate, channel: str, variables: Mapping[str, Any], subject: str | None
+    template: MessageTemplate,
+    channel: str,
+    variables: Mapping[str, Any],
+    subject: str | None,
+    tracker: Tracker | None,
 ) -> Content | NoteContent:
     if channel == "email":
-        return template.render(variables, subject)
+        return template.render(variables, subject, tracker)
     return template.render_note(channel, variables, subject)
 
 

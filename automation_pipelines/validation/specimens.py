@@ -11,6 +11,8 @@ from automation_pipelines.campaign import Campaign, Step
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.messages import TemplateSource
 from automation_pipelines.messages.context import Branding, Occasion, context
+from automation_pipelines.messages.optout import Site
+from automation_pipelines.messages.tracking import NOBODY, SWITCH, Trace, Tracker, tracker_of
 from automation_pipelines.messages.trial import Rehearsed, Trial
 from automation_pipelines.validation.rehearsal import channels_of, links, row, tenant
 
@@ -33,6 +35,13 @@ class Reader:
     locale: str | None = None
     given: Mapping[str, Any] | None = None
     branding: Branding | None = None
+    site: Site | None = None
+
+    def tracker(self, wording: Wording, variables: Mapping[str, Any]) -> Tracker | None:
+        """Return what makes links look like those that are sent; theirs are nobody's."""
+        if self.site is None or not variables["setting"][SWITCH]:
+            return None
+        return tracker_of(self.site, wording.campaign.tracked, Trace(0, NOBODY))
 
     def context(self, wording: Wording, channel: str, *, missing: bool) -> dict[str, Any]:
         """Return the variables of one message, as delivery would make them."""
@@ -87,5 +96,6 @@ def specimens(wording: Wording, reader: Reader) -> Iterator[Specimen]:
     for channel in channels_of(wording.step):
         for missing in (False, True):
             variables = reader.context(wording, channel, missing=missing)
-            trial = rehearsed.try_out(variables, [channel], wording.step.subject)
+            tracker = reader.tracker(wording, variables)
+            trial = rehearsed.try_out(variables, [channel], wording.step.subject, tracker)
             yield Specimen(wording, channel, missing, trial)
