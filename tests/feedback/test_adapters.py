@@ -243,6 +243,11 @@ MACHINES: list[tuple[str, object]] = [
     ("mailgun", mailgun("opened", **{"client-info": {"bot": "apple"}})),
     ("sparkpost", sparkpost("open", is_prefetched=True)),
     ("brevo", brevo("proxy_open")),
+    ("sendgrid", sendgrid("click", useragent="Barracuda Sentinel (EE)")),
+    ("mailgun", mailgun("opened", **{"client-info": {"user-agent": "Mozilla/5.0"}})),
+    ("postmark", postmark("Open", UserAgent="python-requests/2.32")),
+    ("ses", aws("Click", "click", userAgent="GoogleImageProxy")),
+    ("resend", resend("email.clicked", click={"userAgent": "curl/8"})),
 ]
 
 

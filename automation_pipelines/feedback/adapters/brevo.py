@@ -17,6 +17,7 @@ from automation_pipelines.feedback.adapters.adapter import (
 )
 from automation_pipelines.feedback.adapters.fields import (
     Fields,
+    by_machine,
     domain_of,
     gathered,
     letters,
@@ -98,7 +99,7 @@ def _told(event: Fields, now: datetime) -> Told | str:
         channel="email",
         kind=kind,
         cause=cause,
-        machine=True if kind == "proxy" else None,
+        machine=by_machine(type_, event.text("user_agent"), said=kind == "proxy"),
         link=event.text("link", "URL") if type_ is EventType.CLICKED else None,
         detail=remarks(said=word),
     )

@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl
 
 from automation_pipelines.errors import MalformedError
 from automation_pipelines.feedback.adapters.adapter import Reading, Request
+from automation_pipelines.feedback.humans import machine
 from automation_pipelines.feedback.told import Told
-from automation_pipelines.model import Scalar
+from automation_pipelines.model import EventType, Scalar
 
 _LONGEST = 4000
 _FIELDS = 1000
@@ -162,6 +163,13 @@ def _multipart(kind: str, body: bytes) -> Iterator[tuple[str, str]]:
         payload = part.get_payload(decode=True) if isinstance(part, Message) else None
         if isinstance(name, str) and isinstance(payload, bytes):
             yield name, payload.decode("utf-8", "replace")
+
+
+def by_machine(type_: EventType, agent: str | None, *, said: bool = False) -> bool | None:
+    """Whether an open or click is a machine's: the provider says so, or the program that made it does."""
+    if type_ not in {EventType.OPENED, EventType.CLICKED}:
+        return None
+    return said or (agent is not None and machine("GET", {"user-agent": agent}) is not None) or None
 
 
 def remarks(**said: str | None) -> dict[str, Scalar]:

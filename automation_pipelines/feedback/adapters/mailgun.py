@@ -20,6 +20,7 @@ from automation_pipelines.feedback.adapters.adapter import (
 )
 from automation_pipelines.feedback.adapters.fields import (
     Fields,
+    by_machine,
     domain_of,
     form_of,
     gathered,
@@ -127,7 +128,8 @@ def _told(event: Fields, now: datetime) -> Told | str:
         weight = BOUNCES.get(letters(reason))
         verdict = judge(status.text("enhanced-code"), words, word=weight, domain=domain_of(address))
         kind, cause = verdict.kind, verdict.cause
-    bot = (event.sub("client-info").text("bot") or "").lower()
+    client = event.sub("client-info")
+    bot = (client.text("bot") or "").lower()
     return Told(
         identity=named(NAME, event.text("id"), word, event.text("timestamp"), address, event.text("url")),
         type=type_,
@@ -139,7 +141,7 @@ def _told(event: Fields, now: datetime) -> Told | str:
         channel="email",
         kind=kind,
         cause=cause,
-        machine=True if bot in _MACHINES else None,
+        machine=by_machine(type_, client.text("user-agent"), said=bot in _MACHINES),
         link=event.text("url") if type_ is EventType.CLICKED else None,
         detail=remarks(said=word, severity=event.text("severity"), reason=reason, status=code),
     )
@@ -180,6 +182,7 @@ def _of_form(form: Fields, now: datetime) -> Told | str:
         channel="email",
         kind=kind,
         cause=cause,
+        machine=by_machine(type_, form.text("user-agent")),
         link=form.text("url") if type_ is EventType.CLICKED else None,
         detail=remarks(said=word, status=code),
     )

@@ -15,7 +15,15 @@ from automation_pipelines.feedback.adapters.adapter import (
     not_set_up,
     shared_secret,
 )
-from automation_pipelines.feedback.adapters.fields import Fields, domain_of, gathered, letters, named, parsed
+from automation_pipelines.feedback.adapters.fields import (
+    Fields,
+    by_machine,
+    domain_of,
+    gathered,
+    letters,
+    named,
+    parsed,
+)
 from automation_pipelines.feedback.adapters.fields import remarks as remarked
 from automation_pipelines.feedback.bounces import Kind, judge
 from automation_pipelines.feedback.told import Told
@@ -99,6 +107,7 @@ def _told(event: Fields, now: datetime) -> Told:
         channel="email",
         kind=kind,
         cause=cause,
+        machine=by_machine(type_, event.text("UserAgent")),
         link=event.text("OriginalLink"),
         detail=remarked(said=f"{record}: {said}" if said else record),
     )

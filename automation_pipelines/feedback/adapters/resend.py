@@ -21,6 +21,7 @@ from automation_pipelines.feedback.adapters.adapter import (
 )
 from automation_pipelines.feedback.adapters.fields import (
     Fields,
+    by_machine,
     domain_of,
     gathered,
     instant,
@@ -119,6 +120,7 @@ def _told(event: Fields, headers: Mapping[str, str], now: datetime) -> Told | tu
         channel="email",
         kind=kind,
         cause=cause,
+        machine=by_machine(type_, data.sub("click").text("userAgent") or data.sub("open").text("userAgent")),
         link=data.sub("click").text("link"),
         detail=remarks(said=word, bounce=data.sub("bounce").text("subType")),
     )

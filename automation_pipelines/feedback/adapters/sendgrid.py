@@ -19,6 +19,7 @@ from automation_pipelines.feedback.adapters.adapter import (
 )
 from automation_pipelines.feedback.adapters.fields import (
     Fields,
+    by_machine,
     domain_of,
     gathered,
     letters,
@@ -130,7 +131,7 @@ def _told(event: Fields, now: datetime) -> Told | str:
         channel="email",
         kind=kind,
         cause=cause,
-        machine=True if event.values.get("sg_machine_open") is True else None,
+        machine=by_machine(type_, event.text("useragent"), said=event.values.get("sg_machine_open") is True),
         link=event.text("url") if type_ is EventType.CLICKED else None,
         detail=remarks(said=word, status=event.text("status")),
     )

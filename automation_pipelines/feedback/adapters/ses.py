@@ -13,6 +13,7 @@ from automation_pipelines.errors import MalformedError
 from automation_pipelines.feedback.adapters.adapter import Adapter, Reading, Request, forged, not_set_up
 from automation_pipelines.feedback.adapters.fields import (
     Fields,
+    by_machine,
     domain_of,
     gathered,
     letters,
@@ -135,6 +136,7 @@ def _told(event: Fields, now: datetime) -> Iterator[Told]:
             channel="email",
             kind=kind,
             cause=cause,
+            machine=by_machine(type_, more.text("userAgent")),
             link=more.text("link"),
             detail=remarks(said=word, bounce=_words_of(more), status=recipient.text("status")),
         )

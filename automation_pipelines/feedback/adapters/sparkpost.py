@@ -16,6 +16,7 @@ from automation_pipelines.feedback.adapters.adapter import (
 )
 from automation_pipelines.feedback.adapters.fields import (
     Fields,
+    by_machine,
     domain_of,
     gathered,
     letters,
@@ -116,10 +117,14 @@ def _told(wrapped: Fields, now: datetime) -> Told | str | tuple[Told, ...]:
         channel="email",
         kind=kind,
         cause=cause,
-        machine=True if event.values.get("is_prefetched") in (True, "true") else None,
+        machine=by_machine(type_, event.text("user_agent"), said=_is_prefetched(event)),
         link=event.text("target_link_url") if type_ is EventType.CLICKED else None,
         detail=remarks(said=word, bounce_class=event.text("bounce_class"), status=event.text("error_code")),
     )
+
+
+def _is_prefetched(event: Fields) -> bool:
+    return event.text("is_prefetched") == "true" or event.values.get("is_prefetched") is True
 
 
 def _bounce(event: Fields, address: str | None) -> tuple[EventType, str | None, str | None]:
