@@ -20,7 +20,6 @@ def serve(front: Front, *, host: str | None, port: int | None, workers: int | No
         host or settings.serve_host,
         port or settings.serve_port,
         workers or settings.serve_workers,
-        settings.serve_proxies,
     )
     url, _ = links_of(settings)
     front.ready.database.close()  # each process has connections of its own

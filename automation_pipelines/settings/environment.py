@@ -239,11 +239,6 @@ class Settings(BaseSettings):
     serve_host: str = Field(default="127.0.0.1", description="Where `automation serve` listens.")
     serve_port: int = Field(default=8080, ge=1, le=65_535, description="And on which port.")
     serve_workers: int = Field(default=1, ge=1, le=64, description="Its processes.")
-    serve_proxies: str | None = Field(
-        default=None,
-        description="Proxies whose `X-Forwarded-For` is believed: addresses or networks, separated by commas. "
-        "Default: none.",
-    )
     serve_log: bool = Field(
         default=True, description="Whether each request is a line in its log: no token, no address."
     )
