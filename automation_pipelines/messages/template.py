@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
-from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from automation_pipelines.errors import MessageError
@@ -46,8 +45,9 @@ class _Part:
     def environment(self) -> ImmutableSandboxedEnvironment:
         return _ENVIRONMENTS.get(self.name, jinja.TEXT)
 
-    def parse(self) -> nodes.Template:
-        return self.environment.parse(self.merged)
+    @property
+    def names(self) -> jinja.Names:
+        return jinja.names_in(self.environment, self.merged)
 
 
 def _merge(label: str, source: str, layouts: Layouts, only: str | None = None) -> str:
@@ -92,7 +92,7 @@ def undeclared(source: TemplateSource) -> dict[str, set[str]]:
 def _needed(parts: Iterable[_Part]) -> dict[str, set[str]]:
     # What is derived of another part needs what that one needs.
     own = (part for part in parts if part.name != "note" and not part.derived)
-    return {part.label: jinja.needed(part.parse()) for part in own}
+    return {part.label: set(part.names.needed) for part in own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class MessageTemplate:
             (part.name, part.tag): (part, jinja.compile_in(part.environment, part.merged, undefined))
             for part in parts
         }
-        self._names = {key: ours for part in parts for key, ours in jinja.pasted(part.parse()).items()}
+        self._names = {key: ours for part in parts for key, ours in part.names.pasted.items()}
         self._choose = lru_cache(maxsize=256)(self._chosen)
 
     @property

@@ -13,7 +13,7 @@ import jinja2
 from jinja2 import nodes
 
 from automation_pipelines.errors import MessageError
-from automation_pipelines.messages.environment import TEXT, check, named, needed, pasted
+from automation_pipelines.messages.environment import TEXT, check, named, names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,10 @@ def _fill(text: str, variables: Mapping[str, Any], name: str) -> object:
 @lru_cache(maxsize=1024)
 def _compiled(text: str, name: str) -> _Value:
     check(name, text)
-    tree = TEXT.parse(text)
-    alone = _alone(tree, text)
+    names = names_in(TEXT, text)
+    alone = _alone(TEXT.parse(text), text)
     return _Value(
-        TEXT.from_string(text).render if alone is None else _typed(alone),
-        frozenset(needed(tree)),
-        pasted(tree),
+        TEXT.from_string(text).render if alone is None else _typed(alone), names.needed, names.pasted
     )
 
 
