@@ -224,6 +224,7 @@ class TestOverAServer:
     def test_it_ends_in_the_dead_letters_with_what_to_do(
         self,
         database: Database,
+        tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         settings: dict[str, Any],
         tenant: dict[str, Any],
@@ -231,7 +232,7 @@ class TestOverAServer:
     ) -> None:
         for name, value in tenant.items():
             monkeypatch.setitem(PROFILE, name, value)
-        room = room_of(database, Path("nowhere"), smtp_url=SMTP, **settings)
+        room = room_of(database, tmp_path, smtp_url=SMTP, **settings)
         room.plan(1)
         room.plan(1, purpose="transactional")
         assert room.deliver({"email": Told()}) == Delivered(completed=1, dead=1)
