@@ -21,6 +21,7 @@ NOBODY = 0
 """The job of a proof or a preview: its links lead on, and nothing is recorded."""
 
 _NUMBERS = struct.Struct(">qq")
+_CLICK = f"/{PATHS['click']}/"
 _WEB = ("http://", "https://")
 
 
@@ -48,7 +49,7 @@ class Tracker:
         if not self.tracking.clicks or not lowered.startswith(_WEB) or "unsubscribe" in lowered:
             return address
         token = self._token("click", label.encode(), address.encode())
-        return f"{self.url}/{PATHS['click']}/{token}?{TARGET}={_quoted(address)}"
+        return f"{self.url}{_CLICK}{token}?{TARGET}={_quoted(address)}"
 
     @property
     def pixel(self) -> str:
@@ -93,7 +94,8 @@ def link_of(trace: Trace, target: str) -> str:
 def _trace(plain: bytes | Forged | Malformed) -> Trace | Forged | Malformed:
     if not isinstance(plain, bytes):
         return plain
-    return Trace(*_NUMBERS.unpack_from(plain), plain[_NUMBERS.size :].decode())
+    tenant_id, job_id = _NUMBERS.unpack_from(plain)
+    return Trace(tenant_id, job_id, plain[_NUMBERS.size :].decode())
 
 
 @lru_cache(maxsize=4096)
