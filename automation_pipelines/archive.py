@@ -42,13 +42,17 @@ def of_jobs(files: FileStore, ids: Collection[int]) -> pl.DataFrame:
     columns = dict.fromkeys(("channel", "address", "fallbacks", "variables"), pl.String)
     names = {f"jobs-{number // _BLOCK * _BLOCK:012}" for number in ids}
     paths = [path for path in files.paths(DATASET) if path.stem in names] if ids else []
-    found = pl.scan_parquet(
-        paths,
-        schema={"job_id": pl.Int64, **columns},
-        hive_partitioning=False,
-        missing_columns="insert",
-        extra_columns="ignore",
-    ) if paths else pl.LazyFrame(schema={"job_id": pl.Int64, **columns})
+    found = (
+        pl.scan_parquet(
+            paths,
+            schema={"job_id": pl.Int64, **columns},
+            hive_partitioning=False,
+            missing_columns="insert",
+            extra_columns="ignore",
+        )
+        if paths
+        else pl.LazyFrame(schema={"job_id": pl.Int64, **columns})
+    )
     return found.filter(pl.col("job_id").is_in(sorted(ids))).collect()
 
 

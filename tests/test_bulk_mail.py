@@ -226,6 +226,7 @@ class TestOverAServer:
         database: Database,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
+        *,
         settings: dict[str, Any],
         tenant: dict[str, Any],
         expected: str,

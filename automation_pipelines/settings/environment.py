@@ -296,7 +296,8 @@ class Settings(BaseSettings):
         default=365, ge=1, description="The same of dead and unknown jobs, which may be tried again."
     )
     payload_archive: bool = Field(
-        default=True, description="Whether they go to <home>/files/payloads (Parquet) before they are dropped."
+        default=True,
+        description="Whether they go to <home>/files/payloads (Parquet) before they are dropped.",
     )
     archive_retention_days: int | None = Field(
         default=None, ge=1, description="After how long files there are removed. Default: never."
