@@ -34,9 +34,7 @@ class Store:
         self.batches.append(names)
 
 
-def ask(
-    writer: Writer, names: Sequence[str], store: Store, *, within: float = 10
-) -> list[BaseException | None]:
+def ask(writer: Writer, names: Sequence[str], store: Store) -> list[BaseException | None]:
     async def asking() -> list[BaseException | None]:
         tasks = [asyncio.create_task(writer.write(writing(name), within=10)) for name in names]
         await asyncio.sleep(0)
