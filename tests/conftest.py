@@ -42,10 +42,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _falls_to_it(item: pytest.Item) -> bool:
     """Whether the database of an item is the one that its test and its other parameters fall to."""
     callspec = getattr(item, "callspec", None)
-    if item.get_closest_marker("planner") is None or callspec is None or "world" not in callspec.params:
+    if item.get_closest_marker("planner") is None or callspec is None:
         return True
-    rest = item.nodeid.replace(str(callspec.params["world"]), "", 1)
-    return callspec.params["world"] == ("sqlite", "postgres")[zlib.crc32(rest.encode()) % 2]
+    given = next((callspec.params[name] for name in _GIVEN if name in callspec.params), None)
+    rest = item.nodeid.replace(str(given), "", 1)
+    return given in (None, ("sqlite", "postgres")[zlib.crc32(rest.encode()) % 2])
+
+
+_GIVEN = ("world", "database", "database_url")
+"""The fixtures that are there once for each database."""
 
 
 def pytest_sessionstart() -> None:

@@ -121,7 +121,7 @@ def test_a_deadline_moved_the_same_day_is_escalated_again_level_by_level(office:
     office.apply(SLA, start=LONG_AGO)
     office.tick_through("2026-03-10T09:00", "2026-03-10T10:00")
     office.change("queries", 5, sla_due_at="2026-03-10T15:00")
-    office.tick_through("2026-03-10T10:30", "2026-03-10T17:00")
+    office.tick_through("2026-03-10T11:00", "2026-03-10T17:00", minutes=60)
     assert office.sent() == [
         ("level-1", 5, 11, "2026-03-10T10:00"),
         ("level-1", 5, 11, "2026-03-10T16:00"),
@@ -168,7 +168,7 @@ def test_29_february_is_greeted_once_though_the_setting_changes_that_day(
     world.tick("2026-02-28T08:45")
     changed = world.installation.settings.model_copy(update={"leap_day": "03-01"})
     world.installation = type(world.installation).open(changed)
-    world.tick_through("2026-02-28T09:30", "2026-03-01T10:00", minutes=90)
+    world.tick_through("2026-02-28T09:30", "2026-03-01T10:00", minutes=480)
     assert world.sent() == [("greeting", 2, 0, "2026-02-28T09:00")]
     world.close()
 
@@ -539,9 +539,10 @@ class TestPreview:
             "reason",
             "address",
         ]
+        busy.with_ticks(90)
         promised = preview(busy.installation, since=at("2026-03-10T06:00"), until=at("2026-03-10T10:30"))
         happened = pl.concat(
-            [result.plan.rows for result in busy.tick_through("2026-03-10T06:00", "2026-03-10T10:30")]
+            [result.plan.rows for result in busy.tick_through("2026-03-10T06:00", "2026-03-10T10:30", 90)]
         ).unique(plans.KEY, keep="last")
         order = ["due_at", "campaign", "step", "subject_id", "recipient_id"]
         assert promised.filter(window).select(columns).sort(order).rows() == (
