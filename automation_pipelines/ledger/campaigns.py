@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -112,6 +113,12 @@ class _Content:
         return cls(source, document, kept, digest)
 
 
+@lru_cache(maxsize=1024)
+def _parsed(spec: str) -> Campaign:
+    """A version's campaign; every tick asks for all that run, and they never change."""
+    return Campaign.model_validate_json(spec)
+
+
 class CampaignStore:
     """The campaigns of one automation database."""
 
@@ -209,7 +216,7 @@ class CampaignStore:
         steps, paused, earlier = self._steps(), longest_pauses(self._database), self._earlier_variants()
         return [
             ActiveCampaign(
-                Campaign.model_validate_json(row["spec"]),
+                _parsed(row["spec"]),
                 row["version"],
                 row["state"],
                 row["started_at"],
@@ -232,7 +239,7 @@ class CampaignStore:
             raise RefusedError(msg)
         spec, templates = rows[0]
         sources = {name: TemplateSource(**parts) for name, parts in json.loads(templates).items()}
-        return AppliedVersion(Campaign.model_validate_json(spec), sources)
+        return AppliedVersion(_parsed(spec), sources)
 
     def states(self) -> dict[str, CampaignState]:
         """Tell the state of every campaign ever applied."""

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,7 @@ class Query:
     @classmethod
     def of(cls, element: sa.Executable, parameters: Mapping[str, Any], dialect_name: str) -> "Query":
         """Compile for the driver that will read it."""
-        # asyncpg's spelling of values ($1::BIGINT) is the one that ADBC understands.
-        dialect: sa.Dialect = asyncpg.dialect() if dialect_name == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
+        dialect = _dialect(dialect_name)
         compiled = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
         names = compiled.positiontup or ()
         values = compiled.construct_params(parameters)
@@ -76,6 +76,13 @@ class Query:
         types = tuple(frame_type(bind.type) if bind is not None else None for bind in binds.values())
         picked = getattr(element, "selected_columns", ())
         return cls(str(compiled), tuple(processed), types, {c.name: frame_type(c.type) for c in picked})
+
+
+@cache
+def _dialect(name: str) -> sa.Dialect:
+    """One of each: it remembers how values of each type are written."""
+    # asyncpg's spelling of values ($1::BIGINT) is the one that ADBC understands.
+    return asyncpg.dialect() if name == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
 
 
 def read_sqlite(connection: sa.Connection, query: Query) -> pl.DataFrame:
