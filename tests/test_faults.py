@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from automation_pipelines.delivery.pace import MOST as IN_FLIGHT
 from automation_pipelines.ledger import breakers
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.settings import Settings
-from tests.fault_crew import IN_FLIGHT, Crew, open_jobs, tally
+from tests.fault_crew import Crew, open_jobs, tally
 from tests.fault_provider import Provider
 from tests.mailroom import Mailroom
 

@@ -620,7 +620,10 @@ class TestCommands:
             assert "customer1@mail.example.com" in run(f"{words} --show-addresses").output
 
 
-def test_the_commands_that_operators_are_told_can_be_typed(onboarding: World, run: Run) -> None:
+def test_the_commands_that_operators_are_told_can_be_typed(
+    onboarding: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
     page = (Path(__file__).parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
     section = page.partition("\n## What ran, and what came of it")[2].partition("\n## ")[0]
     blocks = section.split("```sh\n")[1:]
