@@ -7,6 +7,8 @@ import pytest
 
 from tests.world import World
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 PEOPLE = 60
 

@@ -5,6 +5,8 @@ import pytest
 from automation_pipelines.preview import preview
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 OFFER = """
 id: offer

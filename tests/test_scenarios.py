@@ -295,12 +295,12 @@ class TestIdentity:
         office.add("quotes", id=7, customer_id=1, sent_at="2026-03-07T08:00", expires_at="2026-12-01T00:00")
         office.apply(BIRTHDAY, start=LONG_AGO)
         office.apply(FOLLOW_UP, start=LONG_AGO)
-        office.tick_through("2026-03-10T08:30", "2026-03-10T10:00")
+        office.tick_through("2026-03-10T08:30", "2026-03-10T10:00", minutes=90)
         assert len(office.sent()) == 2
         return office
 
     def after(self, world: World) -> int:
-        world.tick_through("2026-03-10T10:30", "2026-03-10T12:00")
+        world.tick_through("2026-03-10T10:30", "2026-03-10T12:00", minutes=90)
         return len(world.sent())
 
     def test_deleted_and_applied_again_sends_nothing_again(self, sent: World) -> None:
@@ -503,7 +503,7 @@ def test_dated_messages_leave_once_at_the_documented_instant(
     office.add("customers", id=2, birthday=f"1990{day[4:]}")
     office.apply(BIRTHDAY, start=LONG_AGO[:4] + "-01-01T00:00")
     first = at(instant) - timedelta(hours=1)
-    office.tick_through(first.isoformat(), (first + timedelta(hours=2)).isoformat())
+    office.tick_through(first.isoformat(), (first + timedelta(hours=2)).isoformat(), minutes=60)
     assert office.sent() == [("greeting", 2, 0, instant)]
 
 

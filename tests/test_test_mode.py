@@ -27,6 +27,8 @@ from automation_pipelines.model import Email
 from automation_pipelines.tick import run_tick
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
+
 LONG_AGO = "2026-01-01T00:00"
 MONDAY = "2026-03-09T14:00"
 TUESDAY = "2026-03-10T09:00"

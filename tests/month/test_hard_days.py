@@ -11,13 +11,13 @@ from tests.world import NewWorld, World, at
 LONG_AGO = "2024-01-01T00:00"
 THREE = ((2, 10), (3, 2), (4, 10))  # days, and hours within them
 STEP = {"id": "mail", "channel": "email", "template": "t"}
-HALF_A_DAY = 720
+A_DAY = 1440
 
 
 @pytest.fixture
 def company(new_world: NewWorld) -> World:
-    """One customer, of a tenant whose zone the test says; ticks are half a day long."""
-    world = new_world("sqlite", tick_minutes=HALF_A_DAY)
+    """One customer, of a tenant whose zone the test says; ticks are a day long."""
+    world = new_world("sqlite", tick_minutes=A_DAY)
     world.add("tenants", id=1)
     return world
 
@@ -49,7 +49,7 @@ def timeline(world: World, zone: str, entered: str, *steps: dict[str, Any], **mo
 
 def lived(world: World, first: str, last: str) -> list[str]:
     """When messages were due, after every tick from one day to another; the last of them twice."""
-    results = world.tick_through(f"{first}T00:00", f"{last}T00:00", minutes=HALF_A_DAY)
+    results = world.tick_through(f"{first}T00:00", f"{last}T00:00", minutes=A_DAY)
     again = world.tick(results[-1].plan.clock.as_of.isoformat())
     assert (again.planned, again.settled) == (0, 0)
     return [due[5:] for *_, due in sorted(world.sent(), key=lambda row: row[-1])]
@@ -242,7 +242,7 @@ def test_the_quarterly_review_of_april_waits_for_the_end_of_the_holiday(company:
 def test_born_on_29_february_on_the_far_side_of_the_date_line(
     new_world: NewWorld, observed: str, year: int, due: str
 ) -> None:
-    world = new_world("sqlite", tick_minutes=HALF_A_DAY, leap_day=observed)
+    world = new_world("sqlite", tick_minutes=A_DAY, leap_day=observed)
     world.add("tenants", id=1, time_zone="Pacific/Kiritimati")
     world.add("customers", id=7, birthday="1992-02-29")
     world.apply((playbooks.FOLDER / "birthday.yaml").read_text(encoding="utf-8"), start=LONG_AGO)
