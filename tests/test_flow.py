@@ -52,7 +52,7 @@ class TestFromWhen:
         )
         quote.tick("2026-03-10T22:30")
         finish(quote, "2026-03-10T23:10")  # already the 11th in Berlin
-        quote.tick_through("2026-03-11T16:00", "2026-03-12T18:00", minutes=60)
+        quote.tick_through("2026-03-11T16:00", "2026-03-12T18:00", minutes=520)
         assert quote.sent()[-1] == ("two", 7, 0, "2026-03-12T17:00")
 
     def test_a_local_time_that_had_passed_when_it_finished_is_at_once(self, quote: World) -> None:
@@ -84,7 +84,7 @@ class TestFromWhen:
             ),
             start=LONG_AGO,
         )
-        go(quote, "2026-03-10T09:00", "2026-03-22T12:00", minutes=720)
+        go(quote, "2026-03-10T10:00", "2026-03-22T12:00", minutes=1440)
         # 08:00 in winter, and after the clocks went forward on the 29th it would be 07:00.
         assert quote.sent() == [
             ("one", 7, 0, "2026-03-10T10:00"),
@@ -167,7 +167,7 @@ def test_a_preview_of_a_chain_is_what_then_happens(quote: World) -> None:
         start=LONG_AGO,
     )
     quote.tick("2026-03-10T09:30")
-    quote.with_ticks(120)
+    quote.with_ticks(240)
     since, until = at("2026-03-10T10:00"), at("2026-03-11T12:00")
     looked = preview(quote.installation, since=since, until=until)
     told = sorted(looked.select("step", "due_at", "reason").rows())
