@@ -101,6 +101,9 @@ jobs = sa.Table(
     sa.Column("provider_id", sa.String(255), nullable=True),
     # A key, like the subject's: who never answers is known long after addresses are gone.
     sa.Column("customer_id", sa.BigInteger, nullable=True),
+    # How it went out, for the figures of deliverability: the From address's domain, the receiver's provider.
+    sa.Column("sender_domain", sa.String(253), nullable=True),
+    sa.Column("mailbox", sa.String(20), nullable=True),
     sa.UniqueConstraint(
         "occurrence", "tenant_id", "campaign_id", "step_id", "subject_id", "recipient_id", name="uq_jobs_key"
     ),
@@ -552,4 +555,32 @@ sightings = sa.Table(
     metadata,
     sa.Column("identity", sa.String(80), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=True),  # null: the log has no times
+)
+
+# Which variant of an experiment the rest of an audience gets, decided once; no winner is an answer too.
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    sa.Column("campaign", sa.String(80), primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("occurrence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("winner", sa.String(60), nullable=True),  # id of the variant
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("numbers", sa.Text, nullable=False),  # JSON: the counts of each arm as they were judged
+    sa.Column("campaign_version", sa.Integer, nullable=False),
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+)
+
+# Marketing of a tenant that is stopped because of its figures, until somebody releases it.
+stops = sa.Table(
+    "stops",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("tenant_id", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("because", sa.Text, nullable=False),
+    sa.Column("stopped_at", UtcDateTime, nullable=False),
+    sa.Column("released_at", UtcDateTime, nullable=True),
+    sa.Column("released_by", sa.String(120), nullable=True),
+    sa.CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released"),
 )
