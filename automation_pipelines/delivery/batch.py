@@ -30,7 +30,8 @@ from automation_pipelines.ledger.fallbacks import FellBack, ways_of
 from automation_pipelines.ledger.jobs import Answer, Job, Settlement
 from automation_pipelines.ledger.lanes import Mode
 from automation_pipelines.ledger.lateness import LATE
-from automation_pipelines.model import Handoff, Outcome, Purpose, Reject, Retry, Sent
+from automation_pipelines.messages.mailboxes import domain_of, mailbox_of
+from automation_pipelines.model import Email, Handoff, Outcome, Purpose, Reject, Retry, Sent
 from automation_pipelines.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -170,7 +171,7 @@ class Batch:
     def _answer(self, job: Job, handoff: Handoff, outcome: Outcome, now: datetime) -> Answer:
         match outcome:
             case Sent(provider_id):
-                return ledger.Completed(provider_id)
+                return _completed(provider_id, handoff)
             case Reject(error, suppress):
                 ways = ways_of(job.fallbacks)
                 return FellBack(job.channel, error, ways, suppress) if ways else ledger.Dead(error, suppress)
@@ -214,6 +215,13 @@ class Batch:
             self.counts["expired"] += 1
         if isinstance(answer, ledger.Completed) and at > job.due_at + LATE and self._desk.mode == "live":
             self.counts["late"] += 1
+
+
+def _completed(provider_id: str | None, handoff: Handoff) -> Answer:
+    if not isinstance(handoff, Email):
+        return ledger.Completed(provider_id)
+    domain, mailbox = domain_of(handoff.sender), mailbox_of(domain_of(handoff.recipient))
+    return ledger.Completed(provider_id, domain, mailbox)
 
 
 def _turn(job: Job) -> tuple[bool, str]:

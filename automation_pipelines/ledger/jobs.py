@@ -61,9 +61,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The provider has it."""
+    """The provider has it; of an e-mail also from which domain it went, and whose mailbox it went to."""
 
     provider_id: str | None = None
+    sender_domain: str | None = None
+    mailbox: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,8 @@ _SETTLED: dict[str, sa.types.TypeEngine[Any]] = {
     "available_at": UtcDateTime(),
     "finished_at": UtcDateTime(),
     "provider_id": sa.String(),
+    "sender_domain": sa.String(),
+    "mailbox": sa.String(),
     "uncounted": sa.Integer(),
     "error": sa.Text(),
 }
@@ -209,22 +213,22 @@ def _row(settlement: Settlement, now: datetime) -> tuple[object, ...]:  # noqa: 
     """The new values of a job, in the order of `_SETTLED`."""
     job = settlement.job_id
     match settlement.answer:
-        case Completed(provider_id):
-            return (job, State.COMPLETED, None, None, now, provider_id, 0, None)
+        case Completed(provider_id, domain, mailbox):
+            return (job, State.COMPLETED, None, None, now, provider_id, domain, mailbox, 0, None)
         case Delayed(until, error):
-            return (job, State.PENDING, None, until, None, None, 0, error)
+            return (job, State.PENDING, None, until, None, None, None, None, 0, error)
         case Postponed(until, error):
-            return (job, State.PENDING, None, until, None, None, 1, error)
+            return (job, State.PENDING, None, until, None, None, None, None, 1, error)
         case Dead(error):
-            return (job, State.DEAD, None, None, now, None, 0, error)
+            return (job, State.DEAD, None, None, now, None, None, None, 0, error)
         case Skipped(reason):
-            return (job, State.SKIPPED, reason, None, now, None, 0, None)
+            return (job, State.SKIPPED, reason, None, now, None, None, None, 0, None)
         case Moved(available_at):
-            return (job, State.PENDING, None, available_at, None, None, 0, None)
+            return (job, State.PENDING, None, available_at, None, None, None, None, 0, None)
         case Released() | FellBack():
-            return (job, State.PENDING, None, None, None, None, 0, None)
+            return (job, State.PENDING, None, None, None, None, None, None, 0, None)
         case Cancelled():
-            return (job, State.CANCELLED, None, None, now, None, 0, None)
+            return (job, State.CANCELLED, None, None, now, None, None, None, 0, None)
         case never:
             assert_never(never)
 
@@ -246,6 +250,8 @@ def settle(db: Database, owner: str, settlements: Sequence[Settlement], now: dat
             available_at=sa.func.coalesce(told.available_at, jobs.c.available_at),
             finished_at=told.finished_at,
             provider_id=told.provider_id,
+            sender_domain=told.sender_domain,
+            mailbox=told.mailbox,
             attempts=jobs.c.attempts - told.uncounted,
             handed_off_at=sa.case((told.state == State.PENDING, None), else_=jobs.c.handed_off_at),
             lease_owner=None,

@@ -334,6 +334,9 @@ events = sa.Table(
 sa.Index("ix_events_job", events.c.job_id)
 sa.Index("ix_events_at", events.c.at)
 sa.Index("ix_events_received", events.c.received_at)
+# Few among the opens and clicks of millions: what says that somebody did not want it, or was not there.
+_TROUBLE = sa.text("type IN ('bounced', 'complained', 'unsubscribed')")
+sa.Index("ix_events_trouble", events.c.at, sqlite_where=_TROUBLE, postgresql_where=_TROUBLE)
 # Kept where it decides whom to leave alone: how often did an address bounce lately, what was said last?
 sa.Index(
     "ix_events_address",
@@ -583,4 +586,14 @@ stops = sa.Table(
     sa.Column("released_at", UtcDateTime, nullable=True),
     sa.Column("released_by", sa.String(120), nullable=True),
     sa.CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released"),
+)
+# One at a time, whoever finds it at the same moment.
+_IN_FORCE = sa.text("released_at IS NULL")
+sa.Index(
+    "ix_stops_in_force",
+    stops.c.tenant_id,
+    stops.c.channel,
+    unique=True,
+    sqlite_where=_IN_FORCE,
+    postgresql_where=_IN_FORCE,
 )

@@ -42,3 +42,14 @@ def upgrade() -> None:
         sa.CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name=op.f("ck_stops_released")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stops")),
     )
+    in_force = sa.text("released_at IS NULL")
+    op.create_index(
+        "ix_stops_in_force",
+        "stops",
+        ["tenant_id", "channel"],
+        unique=True,
+        sqlite_where=in_force,
+        postgresql_where=in_force,
+    )
+    trouble = sa.text("type IN ('bounced', 'complained', 'unsubscribed')")
+    op.create_index("ix_events_trouble", "events", ["at"], sqlite_where=trouble, postgresql_where=trouble)
