@@ -108,11 +108,17 @@ def _audience(audience: Audience) -> str:
 
 def _statistic(statistic: Statistic) -> str:
     key = ", ".join(f"`{name}`" for name in statistic.key)
-    filed = "Restated per UTC day." if statistic.daily else "Made afresh at each publication."
+    filed = _filed(statistic)
     return (
         f"### {statistic.name}\n\nOne row is {statistic.row}. Key: {key}. {filed}\n"
         f"Computed by `sql/stats/{statistic.name}.sql`.\n\n{_table(statistic.columns)}"
     )
+
+
+def _filed(statistic: Statistic) -> str:
+    if not statistic.daily:
+        return "Made afresh at each publication."
+    return "Restated per UTC day." if statistic.published else "Restated per UTC day; Parquet only."
 
 
 def _table(columns: Sequence[Column]) -> str:

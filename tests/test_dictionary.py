@@ -89,8 +89,8 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "resolved_at": pl.Series([None], dtype=pl.Datetime("us", "UTC")),
         }
     )
-    restate(db, files, sql, [day.date() for day in days], as_of=days[-1], queries=queries)
-    publish(db, files, sql, home / "analytics.duckdb")
+    restate(db, files, sql, [day.date() for day in days], as_of=days[-1], sources={"queries": queries})
+    publish(db, files, sql, home / "analytics.duckdb", as_of=days[-1])
     db.close()
     return home / "analytics.duckdb"
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from automation_pipelines import decisions
-from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, STATISTICS
+from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, PUBLISHED
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.stats import feedback, stats
 from automation_pipelines.demo.crm import build_crm
@@ -30,7 +30,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
-from automation_pipelines.stats import compute_day, dataset, publish, restate, sla_demand
+from automation_pipelines.stats import compute_day, dataset, demands, publish, restate
 from tests.past import NOON, plan, settle, tell
 
 SQL = SqlFiles()
@@ -239,7 +239,7 @@ def test_how_enquiries_were_answered(database: Database, files: FileStore) -> No
     ]
     types = {"escalation_level": pl.Int64(), "resolved_at": pl.Datetime("us", "UTC")}
     queries = pl.DataFrame(given, schema_overrides=types, infer_schema_length=None).with_row_index("id")
-    frames = compute_day(database, files, SQL, DAY, as_of=NOON, queries=queries)
+    frames = compute_day(database, files, SQL, DAY, as_of=NOON, sources={"queries": queries})
     assert only(frames["sla_daily"]) == {
         "day": DAY, "tenant_id": 1, "deadlines": 6, "resolved_in_time": 1, "breaches": 3, "unresolved": 2,
         "not_yet_due": 1, "undated": 1, "escalated_1": 3, "escalated_2": 2, "escalated_3": 1,
@@ -249,7 +249,8 @@ def test_how_enquiries_were_answered(database: Database, files: FileStore) -> No
 
 def test_what_the_crm_is_asked_for_are_the_days_alone() -> None:
     days = [date(2026, 5, 3), date(2026, 5, 1), date(2026, 5, 2), date(2026, 7, 1)]
-    (selection,) = sla_demand(days).alternatives
+    (demand,) = (demand for demand in demands(days) if demand.source == "queries")
+    (selection,) = demand.alternatives
     assert [(lo.date(), hi.date()) for lo, hi in selection.ranges if lo and hi] == [
         (date(2026, 5, 1), date(2026, 5, 4)),
         (date(2026, 7, 1), date(2026, 7, 2)),
@@ -287,7 +288,7 @@ def test_a_day_is_read_by_an_index(database: Database) -> None:
 
 
 def published(db: Database, files: FileStore, target: Path) -> duckdb.DuckDBPyConnection:
-    publish(db, files, SQL, target)
+    publish(db, files, SQL, target, as_of=NOON)
     return duckdb.connect(str(target), read_only=True)
 
 
@@ -298,7 +299,7 @@ def test_the_published_file_holds_the_days_their_totals_and_names(
     plan(database, {"due_at": NEXT, "subject_id": 77}, run_id="next")
     restate(database, files, SQL, [DAY, NEXT.date()], as_of=NEXT)
     with published(database, files, tmp_path / "out" / "it's.duckdb") as connection:
-        for each in STATISTICS.values():
+        for each in PUBLISHED:
             key = ", ".join(each.key)
             twice = f"SELECT {key} FROM {each.name} GROUP BY {key} HAVING count(*) > 1"
             assert connection.sql(twice).fetchall() == []
@@ -324,9 +325,9 @@ def test_every_table_and_column_says_what_it_is(database: Database, files: FileS
         tables = dict(connection.sql("SELECT table_name, comment FROM duckdb_tables()").fetchall())
         storage = connection.sql("SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal")
         assert storage.fetchall() == [("v1.0.0+",)]
-    assert set(tables) == set(STATISTICS)
+    assert set(tables) == {each.name for each in PUBLISHED}
     assert all(tables.values())
-    assert set(said) == {(each.name, column.name) for each in STATISTICS.values() for column in each.columns}
+    assert set(said) == {(each.name, column.name) for each in PUBLISHED for column in each.columns}
     assert all(comment for _, comment in said.values())
 
 
@@ -342,7 +343,7 @@ def test_a_reader_neither_blocks_publishing_nor_is_blocked(
     database: Database, files: FileStore, tmp_path: Path
 ) -> None:
     target = tmp_path / "analytics.duckdb"
-    publish(database, files, SQL, target)
+    publish(database, files, SQL, target, as_of=NOON)
     command = [sys.executable, "-c", _READER, str(target)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
@@ -360,7 +361,7 @@ def test_a_reader_neither_blocks_publishing_nor_is_blocked(
         assert read() == 0
         plan(database, {}, {})
         restate(database, files, SQL, [DAY], as_of=NOON)
-        publish(database, files, SQL, target)
+        publish(database, files, SQL, target, as_of=NOON)
         assert read() == 0  # the file it opened
         with duckdb.connect(str(target), read_only=True) as connection:
             assert connection.sql("SELECT sum(moments) FROM campaign_daily").fetchall() == [(2,)]
@@ -372,11 +373,11 @@ def test_a_failed_publication_leaves_the_old_file(
     database: Database, files: FileStore, tmp_path: Path
 ) -> None:
     target = tmp_path / "out" / "analytics.duckdb"
-    publish(database, files, SQL, target)
+    publish(database, files, SQL, target, as_of=NOON)
     before = target.read_bytes()
     files.replace(dataset(CAMPAIGN_DAILY), pl.DataFrame({"day": [DAY], "old_name": [1]}), day=DAY)
     with pytest.raises(ConfigurationError, match="automation stats restate"):
-        publish(database, files, SQL, target)
+        publish(database, files, SQL, target, as_of=NOON)
     assert target.read_bytes() == before
     assert [path.name for path in target.parent.iterdir()] == ["analytics.duckdb"]
 

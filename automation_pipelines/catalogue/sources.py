@@ -14,6 +14,7 @@ from automation_pipelines.catalogue.contacting import (
     TENANT_SETTINGS,
     WALLET_PASSES,
 )
+from automation_pipelines.catalogue.conversions import CONVERSIONS
 from automation_pipelines.catalogue.recorded import CHANGES, INTERVENTIONS, MESSAGE_EVENTS
 from automation_pipelines.catalogue.success import ACCOUNTS, CONTACTS, ENGAGEMENTS, GOALS
 from automation_pipelines.catalogue.travel import (
@@ -31,7 +32,7 @@ from automation_pipelines.catalogue.types import Keeper, Source
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        *(TENANTS, USERS, CUSTOMERS, QUERIES, QUOTES, BOOKINGS, PAYMENTS, EVENTS),
+        *(TENANTS, USERS, CUSTOMERS, QUERIES, QUOTES, BOOKINGS, PAYMENTS, EVENTS, CONVERSIONS),
         *(ACCOUNTS, ENGAGEMENTS, GOALS, CONTACTS),
         *(DOCUMENTS, REVIEWS, WALLET_PASSES, CONSENTS, TASKS, LEADS, TENANT_SETTINGS),
         *(CHANGES, INTERVENTIONS, MESSAGE_EVENTS),
@@ -43,3 +44,6 @@ CRM_SOURCES: dict[str, Source] = {
     name: source for name, source in SOURCES.items() if source.origin is Keeper.CRM
 }
 """The sources that are read from the CRM."""
+
+CRM_TABLES: dict[str, Source] = {name: source for name, source in CRM_SOURCES.items() if source.table is None}
+"""Those with a table of their own; the others are selected from one of these."""

@@ -78,6 +78,8 @@ class Source:
     origin: Keeper = Keeper.CRM
     optional: bool = False
     """A CRM may have no such table: its audiences then select nobody."""
+    table: str | None = None
+    """The table that its shipped SQL reads, where it has none of its own."""
 
     def column(self, name: str) -> Column:
         """The column called `name`; `KeyError` if there is none."""
@@ -179,8 +181,17 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Days of a daily statistic around the one computed; its SQL finds them as `<statistic>_window`."""
+
+    statistic: str
+    before: int
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Statistic:
-    """A published table: `sql/stats/<name>.sql`."""
+    """A table for analysts: `sql/stats/<name>.sql`."""
 
     name: str
     row: str
@@ -189,4 +200,9 @@ class Statistic:
     daily: bool = True
     """Filed and restated per UTC day (column `day`); otherwise derived whole from the daily ones."""
     inputs: tuple[str, ...] = ()
-    """The frames its SQL reads."""
+    """The frames its SQL reads: of the record (`stats.inputs`), and statistics that stand before it."""
+    reads: tuple[Read, ...] = ()
+    """What it needs of the CRM, by the day computed."""
+    windows: tuple[Window, ...] = ()
+    published: bool = True
+    """False: Parquet only. Row by row it is too much for a file that is replaced whole."""

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 from rich.table import Table
 
-from automation_pipelines.catalogue.statistics import STATISTICS
+from automation_pipelines.catalogue.statistics import PUBLISHED, STATISTICS
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.cli.front import NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json
@@ -16,9 +16,9 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
 from automation_pipelines.feedback import REJECTED
 from automation_pipelines.feedback import ingest as read_all
+from automation_pipelines.stats import demands
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
-from automation_pipelines.stats import sla_demand
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -40,8 +40,8 @@ def restate(front: Front, *, first: datetime | None, last: datetime | None) -> N
         msg = f"--from {since} is after --to {until}: swap them"
         raise RefusedError(msg)
     days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
-    queries = extract(front.installation.crm, front.sqlfiles, [sla_demand(days)])["queries"]
-    done = restate_days(front.database, front.files, front.sqlfiles, days, as_of=front.now, queries=queries)
+    sources = extract(front.installation.crm, front.sqlfiles, demands(days))
+    done = restate_days(front.database, front.files, front.sqlfiles, days, as_of=front.now, sources=sources)
     counts = ", ".join(f"{name} {rows}" for name, rows in done.rows.items())
     told = f"restated {counted(len(done.days), 'day')}: {counts}"
     click.echo(f"{told}; `automation stats publish` shows them to readers")
@@ -51,13 +51,14 @@ def restate(front: Front, *, first: datetime | None, last: datetime | None) -> N
 @click.pass_obj
 def publish(front: Front) -> None:
     """Gather all filed days in the analytics file, replacing it in one move."""
-    rows = publish_all(front.database, front.files, front.sqlfiles, front.settings.analytics)
+    target = front.settings.analytics
+    rows = publish_all(front.database, front.files, front.sqlfiles, target, as_of=front.now)
     counts = ", ".join(f"{name} {count}" for name, count in rows.items())
-    click.echo(f"published {front.settings.analytics}: {counts}")
+    click.echo(f"published {target}: {counts}")
 
 
 @stats.command()
-@click.argument("table", type=click.Choice(list(STATISTICS)))
+@click.argument("table", type=click.Choice([each.name for each in PUBLISHED]))
 @click.option("--tenant", type=NUMBER, help="Only this tenant.")
 @click.option("--campaign", help="Only this campaign.")
 @click.option("--limit", default=50, type=ROWS, show_default=True, help="Rows shown, the newest days first.")

@@ -9,22 +9,21 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import events, identities, jobs, tenants
 
+_OF_A_JOB = (
+    *("occurrence", "tenant_id", "variant", "campaign_version", "purpose", "channel"),
+    *("subject_id", "recipient_id", "customer_id", "state", "reason", "held_by", "attempts", "tick_id"),
+    *("due_at", "finished_at", "sender_domain", "mailbox"),
+)
+
 
 def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
     """Read the jobs and settled decisions due in [lo, hi), with their slugs; test runs count nowhere."""
     return db.read(
         sa.select(
             jobs.c.id.label("job_id"),
-            jobs.c.tenant_id,
             identities.c.campaign,
             identities.c.step,
-            jobs.c.channel,
-            jobs.c.state,
-            jobs.c.reason,
-            jobs.c.held_by,
-            jobs.c.attempts,
-            jobs.c.due_at,
-            jobs.c.finished_at,
+            *(jobs.c[name] for name in _OF_A_JOB),
         )
         .join(identities, identities.c.id == jobs.c.step_id)
         .where(jobs.c.due_at >= lo, jobs.c.due_at < hi, identities.c.mode == "live")
@@ -34,7 +33,9 @@ def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
 def events_of_jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
     """Read the feedback about the jobs due in [lo, hi), whenever it came."""
     return db.read(
-        sa.select(events.c.job_id, events.c.type)
+        sa.select(
+            events.c.job_id, events.c.type, events.c.at.label("told_at"), events.c.machine, events.c.kind
+        )
         .join(jobs, jobs.c.id == events.c.job_id)
         .where(jobs.c.due_at >= lo, jobs.c.due_at < hi)
     )

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 
 from automation_pipelines import decisions, feedback, history, stats
-from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.catalogue.statistics import DAILY, DERIVED
 from automation_pipelines.channels import closing
 from automation_pipelines.delivery import deliver
 from automation_pipelines.extraction import extract
@@ -120,10 +120,9 @@ def _statistics(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """Restate the days of this run; sends nothing, plans nothing."""
         installation, now = automation.installation, automation.clock()
         days = _days(context, automation, now)
-        demand = stats.sla_demand(days)
-        queries = extract(installation.crm, installation.sqlfiles, [demand])["queries"]
+        sources = extract(installation.crm, installation.sqlfiles, stats.demands(days))
         stats.restate(
-            installation.database, installation.files, installation.sqlfiles, days, as_of=now, queries=queries
+            installation.database, installation.files, installation.sqlfiles, days, as_of=now, sources=sources
         )
         for statistic in DAILY:
             rows = installation.files.read(stats.dataset(statistic), days)
@@ -171,10 +170,12 @@ def _publication() -> dg.AssetsDefinition:
     @dg.multi_asset(name="publication", specs=specs.published_specs())
     def publication(automation: dg.ResourceParam[Automation]) -> Iterator[Result]:
         """Replace the database that analysts open."""
-        installation = automation.installation
+        installation, now = automation.installation, automation.clock()
         target = installation.settings.analytics
-        rows = stats.publish(installation.database, installation.files, installation.sqlfiles, target)
-        for statistic in (each for each in STATISTICS.values() if not each.daily):
+        rows = stats.publish(
+            installation.database, installation.files, installation.sqlfiles, target, as_of=now
+        )
+        for statistic in DERIVED:
             frame = pl.read_parquet(stats.derived_file(installation.files, statistic))
             yield Result(specs.statistic_key(statistic.name), metadata=counted(frame, statistic.columns))
         yield Result(

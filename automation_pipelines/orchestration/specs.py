@@ -10,7 +10,7 @@ import dagster as dg
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import CRM_SOURCES, SOURCES
-from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.catalogue.statistics import DAILY, DERIVED, STATISTICS
 from automation_pipelines.catalogue.types import Anchor, Audience, Column, Source, Statistic, Type
 from automation_pipelines.decisions import COLUMNS as DECISION_COLUMNS
 from automation_pipelines.engine import SQL_TYPES
@@ -189,26 +189,38 @@ def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
         "settled": JOBS,
         "events": FEEDBACK,
         "decisions": DECISIONS,
-        "queries": crm_key("queries"),
     }
-    return [_statistic_spec(each, [inputs[name] for name in each.inputs], days) for each in DAILY]
+    return [
+        _statistic_spec(
+            each,
+            [
+                *(inputs.get(name, statistic_key(name)) for name in each.inputs),
+                *(crm_key(read.source) for read in each.reads),
+            ],
+            days,
+        )
+        for each in DAILY
+    ]
 
 
 def published_specs() -> list[dg.AssetSpec]:
     """The statistics derived from the days, and the database that analysts open."""
-    derived = [each for each in STATISTICS.values() if not each.daily]
     days = [statistic_key(each.name) for each in DAILY]
-    inputs = {"campaign_daily": statistic_key("campaign_daily"), "profiles": JOBS}
     analytics = dg.AssetSpec(
         ANALYTICS,
-        deps=[*days, *(statistic_key(each.name) for each in derived)],
+        deps=[*days, *(statistic_key(each.name) for each in DERIVED)],
         description="One file, `analytics.duckdb`, with every statistic as a table and every column "
         "commented. Replaced as a whole, so readers neither wait nor are waited for.",
         group_name=STATISTIC,
         owners=_OWNERS["analytics"],
         kinds={"duckdb"},
     )
-    specs = [_statistic_spec(each, [inputs[name] for name in each.inputs], None) for each in derived]
+    specs = [
+        _statistic_spec(
+            each, [statistic_key(name) if name in STATISTICS else JOBS for name in each.inputs], None
+        )
+        for each in DERIVED
+    ]
     return [*specs, analytics]
 
 

@@ -1,21 +1,5 @@
 -- One row per UTC day, tenant, campaign, step and channel: what became of the moments due that day.
-WITH feedback AS (
-    -- An event type counts once per job, however often it was told.
-    SELECT
-        job_id,
-        max(CASE WHEN type = 'delivered' THEN 1 ELSE 0 END) AS delivered,
-        max(CASE WHEN type = 'opened' THEN 1 ELSE 0 END) AS opened,
-        max(CASE WHEN type = 'clicked' THEN 1 ELSE 0 END) AS clicked,
-        max(CASE WHEN type = 'replied' THEN 1 ELSE 0 END) AS replied,
-        max(CASE WHEN type = 'converted' THEN 1 ELSE 0 END) AS converted,
-        max(CASE WHEN type = 'bounced' THEN 1 ELSE 0 END) AS bounced,
-        max(CASE WHEN type = 'complained' THEN 1 ELSE 0 END) AS complained,
-        max(CASE WHEN type = 'unsubscribed' THEN 1 ELSE 0 END) AS unsubscribed
-    FROM events
-    GROUP BY job_id
-),
-
-judged AS (
+WITH judged AS (
     SELECT
         *,
         row_number() OVER (
@@ -32,14 +16,23 @@ moments AS (
         campaign,
         step,
         channel,
-        job_id,
         CASE
             WHEN state <> 'skipped' OR reason IN ('expired', 'suppressed') THEN 'planned'
             WHEN reason = 'stale' THEN coalesce(held_by, reason)
             ELSE reason
         END AS decision,
-        CASE WHEN state = 'skipped' THEN reason ELSE state END AS fate
-    FROM ledger
+        CASE WHEN state = 'skipped' THEN reason ELSE state END AS fate,
+        CASE WHEN delivered_at IS NOT NULL THEN 1 ELSE 0 END AS delivered,
+        CASE WHEN opened_at IS NOT NULL THEN 1 ELSE 0 END AS opened,
+        CASE WHEN clicked_at IS NOT NULL THEN 1 ELSE 0 END AS clicked,
+        CASE WHEN machine_opened AND opened_at IS NULL THEN 1 ELSE 0 END AS opened_by_machine,
+        CASE WHEN machine_clicked AND clicked_at IS NULL THEN 1 ELSE 0 END AS clicked_by_machine,
+        CASE WHEN replied_at IS NOT NULL THEN 1 ELSE 0 END AS replied,
+        CASE WHEN told_converted_at IS NOT NULL THEN 1 ELSE 0 END AS converted,
+        CASE WHEN bounced_at IS NOT NULL THEN 1 ELSE 0 END AS bounced,
+        CASE WHEN complained_at IS NOT NULL THEN 1 ELSE 0 END AS complained,
+        CASE WHEN unsubscribed_at IS NOT NULL THEN 1 ELSE 0 END AS unsubscribed
+    FROM message_facts
     UNION ALL
     -- What no tick has settled yet counts by its latest decision; once in the ledger, the ledger speaks.
     SELECT
@@ -47,9 +40,18 @@ moments AS (
         j.campaign,
         j.step,
         j.channel,
-        CAST(NULL AS BIGINT) AS job_id,
         j.reason AS decision,
-        CAST(NULL AS VARCHAR) AS fate
+        CAST(NULL AS VARCHAR) AS fate,
+        0 AS delivered,
+        0 AS opened,
+        0 AS clicked,
+        0 AS opened_by_machine,
+        0 AS clicked_by_machine,
+        0 AS replied,
+        0 AS converted,
+        0 AS bounced,
+        0 AS complained,
+        0 AS unsubscribed
     FROM judged AS j
     LEFT JOIN settled AS s
         ON
@@ -91,15 +93,16 @@ SELECT
     sum(CASE WHEN m.fate = 'cancelled' THEN 1 ELSE 0 END) AS cancelled,
     sum(CASE WHEN m.decision = 'planned' AND m.fate = 'expired' THEN 1 ELSE 0 END) AS expired,
     sum(CASE WHEN m.decision = 'planned' AND m.fate = 'suppressed' THEN 1 ELSE 0 END) AS withheld,
-    coalesce(sum(f.delivered), 0) AS delivered,
-    coalesce(sum(f.opened), 0) AS opened,
-    coalesce(sum(f.clicked), 0) AS clicked,
-    coalesce(sum(f.replied), 0) AS replied,
-    coalesce(sum(f.converted), 0) AS converted,
-    coalesce(sum(f.bounced), 0) AS bounced,
-    coalesce(sum(f.complained), 0) AS complained,
-    coalesce(sum(f.unsubscribed), 0) AS unsubscribed
+    sum(m.delivered) AS delivered,
+    sum(m.opened) AS opened,
+    sum(m.clicked) AS clicked,
+    sum(m.opened_by_machine) AS opened_by_machine,
+    sum(m.clicked_by_machine) AS clicked_by_machine,
+    sum(m.replied) AS replied,
+    sum(m.converted) AS converted,
+    sum(m.bounced) AS bounced,
+    sum(m.complained) AS complained,
+    sum(m.unsubscribed) AS unsubscribed
 FROM moments AS m
-LEFT JOIN feedback AS f ON m.job_id = f.job_id
 GROUP BY m.tenant_id, m.campaign, m.step, m.channel
 ORDER BY m.tenant_id, m.campaign, m.step, m.channel

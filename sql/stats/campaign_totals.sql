@@ -32,6 +32,8 @@ SELECT
     sum(delivered) AS delivered,
     sum(opened) AS opened,
     sum(clicked) AS clicked,
+    sum(opened_by_machine) AS opened_by_machine,
+    sum(clicked_by_machine) AS clicked_by_machine,
     sum(replied) AS replied,
     sum(converted) AS converted,
     sum(bounced) AS bounced,

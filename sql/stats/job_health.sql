@@ -19,7 +19,7 @@ SELECT
     percentile_cont(0.95) WITHIN GROUP (
         ORDER BY CASE WHEN state = 'completed' THEN (epoch(finished_at) - epoch(due_at)) / 60.0 END
     ) AS p95_minutes
-FROM ledger
+FROM message_facts
 -- Settled by planning means it never was a job.
 WHERE state <> 'skipped' OR reason IN ('expired', 'suppressed')
 GROUP BY channel, tenant_id

@@ -1,0 +1,97 @@
+"""The statistics that are filed by UTC day: computed from that day's rows, and filed in place of what was."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.catalogue.types import Statistic
+from automation_pipelines.engine import Engine, open_engine
+from automation_pipelines.extraction import Demand, Selection
+from automation_pipelines.files import FileStore
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.stats.inputs import Kept, bounds, of_day
+from automation_pipelines.stats.tables import dataset, run, show_files
+
+Frames = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What one restatement filed: its days, and the rows of each statistic over all of them."""
+
+    days: tuple[date, ...]
+    rows: dict[str, int]
+
+
+def demands(days: Iterable[date]) -> list[Demand]:
+    """Demand of the CRM what the statistics of these days need, and of other days nothing."""
+    ranges: list[tuple[datetime, datetime]] = []
+    for day in sorted(set(days)):
+        lo, hi = bounds(day)
+        start = ranges.pop()[0] if ranges and ranges[-1][1] == lo else lo
+        ranges.append((start, hi))
+    return [
+        Demand(read.source, frozenset(read.columns), (Selection(read.where, tuple(ranges)),))
+        for statistic in DAILY
+        for read in statistic.reads
+    ]
+
+
+def compute_day(
+    db: Database,
+    files: FileStore,
+    sqlfiles: SqlFiles,
+    day: date,
+    *,
+    as_of: datetime,
+    sources: Frames | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Compute the daily statistics of one UTC day; those whose `sources` of the CRM are given."""
+    with open_engine() as engine:
+        return _compute(engine, Kept(db, files, as_of), sqlfiles, day, sources or {})
+
+
+def restate(
+    db: Database,
+    files: FileStore,
+    sqlfiles: SqlFiles,
+    days: Iterable[date],
+    *,
+    as_of: datetime,
+    sources: Frames | None = None,
+) -> Restated:
+    """Compute these days afresh and file them in place of what was there; sends nothing, plans nothing."""
+    rows: dict[str, int] = {}
+    ordered, kept = tuple(sorted(set(days))), Kept(db, files, as_of)
+    with open_engine() as engine:
+        for day in ordered:
+            for name, frame in _compute(engine, kept, sqlfiles, day, sources or {}).items():
+                files.replace(dataset(STATISTICS[name]), frame, day=day)
+                rows[name] = rows.get(name, 0) + frame.height
+    return Restated(ordered, rows)
+
+
+def _compute(
+    engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date, sources: Frames
+) -> dict[str, pl.DataFrame]:
+    engine.add(**of_day(kept, day), **sources)
+    computed: dict[str, pl.DataFrame] = {}
+    for statistic in DAILY:
+        if {read.source for read in statistic.reads} <= sources.keys():
+            _show_windows(engine, kept.files, statistic, day)
+            computed[statistic.name] = run(engine, sqlfiles, statistic, day=day, as_of=kept.as_of)
+            engine.add(**{statistic.name: computed[statistic.name]})
+    return computed
+
+
+def _show_windows(engine: Engine, files: FileStore, statistic: Statistic, day: date) -> None:
+    """Days around this one as they are filed, and this one as it was just computed."""
+    for window in statistic.windows:
+        other = STATISTICS[window.statistic]
+        days = [day + timedelta(days=n) for n in range(-window.before, window.after + 1) if n]
+        engine.query(f"SELECT 1 FROM {other.name} LIMIT 0")
+        show_files(engine, f"{other.name}_window", other, files.paths(dataset(other), days), more=other.name)

@@ -1,0 +1,77 @@
+"""What statistics are computed from: the frames of a day, and what the ledger knows at a publication.
+
+A statistic names its inputs in the catalogue; each is read only where one is computed that names it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from automation_pipelines import decisions
+from automation_pipelines.catalogue.types import Statistic
+from automation_pipelines.engine import FRAME_TYPES
+from automation_pipelines.files import FileStore
+from automation_pipelines.ledger import daily
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.ledger.plans import KEY
+from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.selection import midnight
+
+_HELD = [str(reason) for reason in Reason if reason not in SETTLED]
+_RECORD = ["live", "manual"]  # test runs and reconstructed days count nowhere
+_DECISION_TYPES = {column.name: FRAME_TYPES[column.type] for column in decisions.COLUMNS}
+_JUDGED = (*KEY, "campaign", "step", "channel", "reason", "run_id", "as_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where the record is, and the time a computation speaks for."""
+
+    database: Database
+    files: FileStore
+    as_of: datetime
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """The instants from which and before which a UTC day lasts."""
+    return midnight(day), midnight(day + timedelta(days=1))
+
+
+def of_day(kept: Kept, day: date) -> dict[str, pl.DataFrame]:
+    """The record of one UTC day: what was due then, and what was told of it since."""
+    lo, hi = bounds(day)
+    held = _held(kept.files, day)
+    return {
+        "ledger": daily.jobs_due(kept.database, lo, hi),
+        "events": daily.events_of_jobs_due(kept.database, lo, hi),
+        "decisions": held,
+        "settled": daily.settled_among(kept.database, held.select(KEY)),
+    }
+
+
+def _held(files: FileStore, day: date) -> pl.DataFrame:
+    paths = files.paths(decisions.DATASET, [day])
+    if not paths:
+        return pl.DataFrame(schema={name: _DECISION_TYPES[name] for name in _JUDGED})
+    return (
+        pl.scan_parquet(paths, hive_partitioning=False)
+        .filter(pl.col("reason").is_in(_HELD), pl.col("mode").is_in(_RECORD))
+        .select(_JUDGED)
+        .cast({name: _DECISION_TYPES[name] for name in _JUDGED})
+        .collect()
+    )
+
+
+def _profiles(kept: Kept) -> pl.DataFrame:
+    return daily.profiles(kept.database)
+
+
+_AT_PUBLICATION: Mapping[str, Callable[[Kept], pl.DataFrame]] = {"profiles": _profiles}
+
+
+def at_publication(kept: Kept, statistics: Iterable[Statistic]) -> dict[str, pl.DataFrame]:
+    """What these derived statistics need beside filed days."""
+    named = {name for statistic in statistics for name in statistic.inputs}
+    return {name: read(kept) for name, read in _AT_PUBLICATION.items() if name in named}
