@@ -1,7 +1,8 @@
 """What a campaign file may declare, as data. It knows conditions, but no audience, template or channel."""
 
+from automation_pipelines.campaign.experiment import Experiment, Metric, Promotion, Variant
 from automation_pipelines.campaign.policy import Guard, Policy
-from automation_pipelines.campaign.spec import Campaign, Kind, SenderAddress, Timeline, Tracking, Utm, Variant
+from automation_pipelines.campaign.spec import Campaign, Kind, SenderAddress, Timeline, Tracking, Utm
 from automation_pipelines.campaign.steps import (
     CALL_CHANNELS,
     MESSAGE_CHANNELS,
@@ -23,10 +24,13 @@ __all__ = [
     "WEEKDAYS",
     "Assign",
     "Campaign",
+    "Experiment",
     "Guard",
     "Integration",
     "Kind",
+    "Metric",
     "Policy",
+    "Promotion",
     "Request",
     "Role",
     "Schedule",

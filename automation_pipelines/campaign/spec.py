@@ -4,13 +4,14 @@ Checks that need the catalogue, templates or channels (does this audience exist?
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Literal, LiteralString
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from automation_pipelines.campaign.experiment import Experiment, Variant, too_early
 from automation_pipelines.campaign.policy import Policy
 from automation_pipelines.campaign.steps import Address, Step
 from automation_pipelines.campaign.values import Model, Slug, Zone
@@ -38,13 +39,6 @@ Kind = Literal[
     "renewal",
     "re_engagement",
 ]
-
-
-class Variant(Model):
-    """One arm of an experiment. A subject's arm is drawn once, by hash; steps say what it changes."""
-
-    id: Slug
-    weight: float = Field(default=1, ge=0, description="Relative to the others; 0 draws no new subjects.")
 
 
 class Timeline(Model):
@@ -101,6 +95,9 @@ class Campaign(Model):
     zone: Zone = "tenant"
     window: Window | None = None
     variants: tuple[Variant, ...] = ()
+    experiment: Experiment | None = Field(
+        default=None, description="What is measured of the variants, and whether the rest gets the winner."
+    )
     sender: SenderAddress | Literal["tenant", "owner"] = "tenant"
     utm: Utm | None = None
     tracking: Tracking | None = Field(
@@ -120,6 +117,10 @@ class Campaign(Model):
             raise PydanticCustomError(
                 kind, message, {"what": what, "place": ("steps", number, key), "id": step.id}
             )
+        for key, what in self._experiment_faults(self.experiment) if self.experiment else ():
+            message = "{what}"
+            kind = "experiment"
+            raise PydanticCustomError(kind, message, {"what": what, "place": ("experiment", key)})
         return self
 
     def _faults(self) -> Iterator[tuple[int, Step, str, str]]:
@@ -148,6 +149,41 @@ class Campaign(Model):
                 yield number, step, "recipient", what
             seen.add(step.id)
 
+    def _experiment_faults(self, experiment: Experiment) -> Iterator[tuple[str, str]]:
+        yield from experiment.faults(self.variants)
+        if experiment.metric == "clicked" and not self.tracked.clicks:
+            yield "metric", "clicks are not recorded: write tracking: {clicks: true}, or another metric"
+        if experiment.metric == "opened" and not self.tracked.opens:
+            yield "metric", "opens are not recorded: write tracking: {opens: true}, or better another metric"
+        early = too_early(experiment, self._apart) if self.has_slots else None
+        if early is not None:
+            yield "promote", early
+        waits = experiment.rest_waits
+        for step in self.steps if waits else ():
+            if step.offset.setting is None and step.offset.negative and -step.offset.longest <= waits:
+                what = (
+                    f"step '{step.id}' goes {step.offset} from its anchor, and the rest would come after it"
+                )
+                yield "promote", f"{what}: make promote.after shorter"
+
+    @property
+    def has_slots(self) -> bool:
+        """Whether each time of a schedule is an experiment of its own; else all of the campaign is one."""
+        return self.schedule is not None and self.policy.reentry != "never"
+
+    @property
+    def _apart(self) -> timedelta:
+        """How far apart the first messages of one slot can be due, for a tenant."""
+        day = timedelta(days=1)
+        zones = timedelta(hours=26) if "recipient" in {self.zone, self.window and self.window.zone} else None
+        spread = self.schedule.spread.longest if self.schedule else timedelta(0)
+        first = min(self.steps, key=lambda step: (step.after is not None, step.offset.longest))
+        usual = first.at or (self.schedule.at if self.schedule else None)
+        clocks = {arm.at for arm in first.variants.values() if arm.at is not None} | {usual}
+        known = [timedelta(hours=at.hour, minutes=at.minute) for at in clocks if isinstance(at, time)]
+        between = (max(known) - min(known) if len(known) == len(clocks) else day) if len(clocks) > 1 else None
+        return spread + (zones or timedelta(0)) + (between or timedelta(0))
+
     @cached_property
     def parts(self) -> tuple[Step, ...]:
         """The steps as they are planned: one for each channel of `send: all`, one more for each undoing."""
@@ -171,6 +207,11 @@ class Campaign(Model):
             case Purpose.INTERNAL:
                 # A broadcast has no row that could stop being in its audience.
                 return timedelta(hours=72) if self.schedule is not None else None
+
+    @property
+    def rest_waits(self) -> timedelta:
+        """How much later than the test share of an experiment the rest of the audience falls due."""
+        return self.experiment.rest_waits if self.experiment else timedelta(0)
 
     def over_at(self, moment: datetime) -> bool:
         """Say whether `valid_until` lies so far back that no moment within it can still be planned."""
