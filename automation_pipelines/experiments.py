@@ -91,13 +91,17 @@ def rate(successes: int, subjects: int) -> Interval:
 
 def compare(control: Arm, arms: Sequence[Arm]) -> tuple[Comparison, ...]:
     """Compare each arm with the control."""
+    ps = adjusted([_p_value(arm, control) for arm in arms])
+    return tuple(Comparison(arm.id, difference(arm, control), p) for arm, p in zip(arms, ps, strict=True))
+
+
+def adjusted(raw: Sequence[float | None]) -> list[float | None]:
+    """Adjust p-values for their number (Holm)."""
     from statsmodels.stats.multitest import multipletests  # noqa: PLC0415
 
-    raw = [_p_value(arm, control) for arm in arms]
     known = [p for p in raw if p is not None]
-    adjusted = iter(multipletests(known, alpha=ALPHA, method="holm")[1] if known else ())
-    ps = [None if p is None else float(next(adjusted)) for p in raw]
-    return tuple(Comparison(arm.id, difference(arm, control), p) for arm, p in zip(arms, ps, strict=True))
+    holm = iter(multipletests(known, alpha=ALPHA, method="holm")[1] if known else ())
+    return [None if p is None else float(next(holm)) for p in raw]
 
 
 def difference(arm: Arm, control: Arm) -> Interval:

@@ -17,6 +17,7 @@ from automation_pipelines.catalogue.openings import read_openings
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.model import Scalar
 from automation_pipelines.settings.limits import read_rates
+from automation_pipelines.settings.returns import ALLOWED_COSTS, read_costs
 
 CHANNELS = ("email", "sms", "whatsapp", "push", "wallet", "in_app", "chat", "phone", "interaction")
 ROLES = (
@@ -124,6 +125,12 @@ def _scopes(part: str) -> set[tuple[str | None, str | None]]:
 def _rates(text: str) -> str:
     limits = read_rates(text)
     if limits.tenants or not limits.named <= {*CHANNELS, "webhook", "hubspot", "salesforce", "slack", "crm"}:
+        raise ValueError
+    return text
+
+
+def _costs(text: str) -> str:
+    if not read_costs(text).keys() <= set(CHANNELS):
         raise ValueError
     return text
 
@@ -272,6 +279,13 @@ TENANT_SETTINGS: dict[str, Setting] = {
             "How fast channels may send for this tenant.",
             "parts such as 'email 20/s; sms 600/min': at most so many per s, min, h or day",
             _rates,
+        ),
+        Setting(
+            "message_costs",
+            Type.TEXT,
+            "What a message costs by channel; others cost what `AUTOMATION_COSTS` says.",
+            ALLOWED_COSTS,
+            _costs,
         ),
         Setting(
             "holdout",

@@ -11,7 +11,7 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.sources import CRM_SOURCES
+from automation_pipelines.catalogue.sources import CRM_TABLES
 from automation_pipelines.demo import account_probes, staff
 from automation_pipelines.demo.history import block
 from automation_pipelines.demo.storage import BEGUN, finish, open_storage, schema
@@ -27,7 +27,7 @@ def build_crm(url: str, *, as_of: datetime, customers: int = 5_000, seed: int = 
     Its tables are replaced; nobody sees a half-built one, and a build that dies leaves the old ones.
     """
     as_of = require_utc(as_of).replace(microsecond=0)
-    rows = dict.fromkeys(CRM_SOURCES, 0)
+    rows = dict.fromkeys(CRM_TABLES, 0)
     with open_storage(url) as storage:
         for statement in schema(storage.dialect):
             storage.run(statement)
@@ -56,7 +56,7 @@ def _frames(as_of: datetime, customers: int, seed: int) -> Iterator[tuple[str, p
     yield "users", users
     world = World(seed, as_of, users)
     yield from account_probes.probes(world).items()
-    offsets = dict.fromkeys(CRM_SOURCES, 0)
+    offsets = dict.fromkeys(CRM_TABLES, 0)
     for first in range(1, customers + 1, _BLOCK):
         for name, frame in block(world, first, min(first + _BLOCK - 1, customers), offsets).items():
             offsets[name] += frame.height

@@ -14,7 +14,7 @@ import adbc_driver_sqlite.dbapi
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.sources import CRM_SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES, CRM_TABLES
 from automation_pipelines.catalogue.types import Column, Source, Type
 from automation_pipelines.errors import ConfigurationError
 
@@ -192,9 +192,9 @@ def _plain(column: Column, held: pl.DataType) -> pl.Expr:
 def schema(dialect: str) -> Iterator[str]:
     """The statements that replace the tables by empty ones."""
     # A rebuilt CRM has forgotten its write-backs, so the record of them goes too.
-    for name in ("automation_markers", BEGUN, *reversed(CRM_SOURCES)):
+    for name in ("automation_markers", BEGUN, *reversed(CRM_TABLES)):
         yield f"DROP TABLE IF EXISTS {name}"
-    for source in CRM_SOURCES.values():
+    for source in CRM_TABLES.values():
         columns = ", ".join(_column(column, dialect) for column in source.columns)
         yield f"CREATE TABLE {source.name} ({columns})"
     columns = ", ".join(f"{name} bigint NOT NULL" for name in ("as_of", "customers", "seed", "lived_until"))
@@ -229,7 +229,7 @@ def finish(dialect: str) -> Iterator[str]:
 
 
 def _postgres_finish() -> Iterator[str]:
-    for source in CRM_SOURCES.values():
+    for source in CRM_TABLES.values():
         # Beyond what the demo itself will ever number.
         yield f"ALTER TABLE {source.name} ALTER COLUMN id RESTART WITH 10000000000"
         for reference in (column for column in source.columns if column.references):

@@ -139,7 +139,7 @@ def _origins(crm: Crm, sqlfiles: SqlFiles, names: Iterable[str]) -> _Origins:
 def is_absent(crm: Crm, source: Source, file: SqlFile) -> bool:
     """Whether the CRM has no such thing. It must be open."""
     # Only a table that certainly does not exist is none: an opt-out must not be lost to a failing connection.
-    return file.empty or (source.optional and file.shipped and not crm.has(source.name))
+    return file.empty or (source.optional and file.shipped and not crm.has(source.table or source.name))
 
 
 def _failed(source: Source, file: SqlFile, error: SourceError) -> Violation:

@@ -31,6 +31,8 @@ from automation_pipelines.settings.providers import (
     Wallet,
     Webhook,
 )
+from automation_pipelines.settings.returns import ALLOWED_COSTS, Attribution, read_costs
+from automation_pipelines.settings.watching import Watch
 
 
 def _absolute(path: Path) -> Path:
@@ -117,6 +119,15 @@ def _warm_up(value: str) -> str:
         read_warm_up(value)
     except ValueError as error:
         kind, advice = "warm_up", f"{error}: write {ALLOWED_WARM_UP}"
+        raise PydanticCustomError(kind, advice) from None
+    return value
+
+
+def _costs(value: str) -> str:
+    try:
+        read_costs(value)
+    except ValueError as error:
+        kind, advice = "costs", f"{error}: write {ALLOWED_COSTS}"
         raise PydanticCustomError(kind, advice) from None
     return value
 
@@ -211,6 +222,11 @@ class Settings(BaseSettings):
     brevo: Brevo | None = Field(default=None, description="Events from Brevo.")
     resend: Resend | None = Field(default=None, description="Events from Resend.")
     meta: Meta | None = Field(default=None, description="Events from WhatsApp, straight from Meta.")
+    feedback_inbox: SecretUrl | None = Field(
+        default=None,
+        description="Where files of feedback are put: a directory, or a bucket, s3://bucket/folder, gs://… or "
+        "az://… (extra buckets). Default: <home>/feedback.",
+    )
     feedback_mailbox: SecretUrl | None = Field(
         default=None,
         description="Where bounces, complaints, replies and requests to unsubscribe arrive: "
@@ -253,8 +269,9 @@ class Settings(BaseSettings):
     notify_email: str | None = Field(
         default=None,
         pattern=r"^[^@\s]+@[^@\s]+$",
-        description="Who is told when a run fails; sent through the email channel.",
+        description="Who is told of failed runs and of what the watch stops; sent through the email channel.",
     )
+    watch: Watch = Field(default_factory=Watch, description="When what comes back pauses, stops and warns.")
     job_max_retries: int = Field(
         default=3,
         ge=0,
@@ -286,6 +303,14 @@ class Settings(BaseSettings):
         default="",
         description="How marketing from a new sending domain grows by UTC days: "
         "news.acme.example from 2026-11-01: 50 doubling to 5000.",
+    )
+    attribution: Attribution = Field(
+        default_factory=Attribution, description="Which messages conversions are credited to."
+    )
+    costs: Annotated[str, AfterValidator(_costs)] = Field(
+        default="",
+        description="What a message costs by channel, in minor units of the tenant's currency: "
+        "email=0.08, sms=4.5.",
     )
     payload_retention_days: int = Field(
         default=90,
@@ -373,7 +398,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def feedback(self) -> Path:
-        """Where files of feedback are put for us to read."""
+        """Where files of feedback are put for us to read, unless `feedback_inbox` says otherwise."""
         return self.home / "feedback"
 
 

@@ -1,5 +1,7 @@
 """One statistic: where it is filed, how its SQL is run, and that it returns what the catalogue says."""
 
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +30,12 @@ def filed(files: FileStore, statistic: Statistic) -> pl.DataFrame:
     else:
         path = derived_file(files, statistic)
         found = pl.read_parquet(path) if path.exists() else pl.DataFrame()
+    return found if found.width else pl.DataFrame(schema=schema(statistic))
+
+
+def filed_days(files: FileStore, statistic: Statistic, days: Iterable[date]) -> pl.DataFrame:
+    """Days of a statistic as they are filed; empty where they are not."""
+    found = files.read(dataset(statistic), days)
     return found if found.width else pl.DataFrame(schema=schema(statistic))
 
 

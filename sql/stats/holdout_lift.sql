@@ -1,0 +1,40 @@
+-- One row per tenant and campaign with a holdout: what those it was meant for did beyond those held out.
+SELECT
+    l.tenant_id,
+    l.campaign,
+    t.currency,
+    l.difference * t.subjects AS incremental_conversions,
+    l.difference_low * t.subjects AS incremental_conversions_low,
+    l.difference_high * t.subjects AS incremental_conversions_high,
+    l.revenue_difference * t.subjects AS incremental_revenue,
+    l.revenue_difference_low * t.subjects AS incremental_revenue_low,
+    l.revenue_difference_high * t.subjects AS incremental_revenue_high,
+    l.days,
+    t.subjects AS treated,
+    t.converted AS treated_converted,
+    h.subjects AS held_out,
+    h.converted AS held_out_converted,
+    t.waiting + h.waiting AS waiting,
+    l.treated_rate,
+    l.treated_rate_low,
+    l.treated_rate_high,
+    l.held_out_rate,
+    l.held_out_rate_low,
+    l.held_out_rate_high,
+    l.difference,
+    l.difference_low,
+    l.difference_high,
+    CASE WHEN l.held_out_rate > 0 THEN l.difference / l.held_out_rate END AS relative_lift,
+    l.p_value,
+    t.total AS treated_revenue,
+    h.total AS held_out_revenue,
+    l.revenue_difference,
+    l.revenue_difference_low,
+    l.revenue_difference_high,
+    l.revenue_p_value,
+    t.others + h.others AS other_currencies,
+    l.verdict
+FROM lifts AS l
+INNER JOIN groups AS t ON l.tenant_id = t.tenant_id AND l.campaign = t.campaign AND NOT t.held_out
+INNER JOIN groups AS h ON l.tenant_id = h.tenant_id AND l.campaign = h.campaign AND h.held_out
+ORDER BY l.tenant_id, l.campaign
