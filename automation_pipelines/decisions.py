@@ -15,9 +15,10 @@ import polars as pl
 from automation_pipelines.catalogue.types import Column, Type
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.files import FileStore
-from automation_pipelines.ledger import interventions, plans, suppressions
+from automation_pipelines.ledger import interventions, plans, promotions, suppressions
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
+from automation_pipelines.ledger.promotions import Trial
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.planning import Plan
 from automation_pipelines.planning.gates import LedgerPast, Past
@@ -88,6 +89,19 @@ class LedgerRecord:
     def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:
         """See `planning.Record`."""
         return plans.variants(self.database, campaign_ids)
+
+    def begun(self, sought: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        lo, hi = sought.select(lo=pl.col("occurrence").min(), hi=pl.col("occurrence").max()).row(0)
+        return promotions.begun(self.database, sought["campaign_id"].unique().to_list(), lo, hi)
+
+    def verdicts(self, campaigns: Sequence[str]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return promotions.verdicts(self.database, campaigns)
+
+    def arms(self, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return promotions.arms(self.database, trials, as_of)
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""

@@ -20,6 +20,7 @@ from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import job_payloads, jobs
 from automation_pipelines.membership import members
 from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.planning import promotion_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Explanation:
     gates: tuple[Gate, ...]
     earlier: tuple[str, ...]
     job: dict[str, Any] | None
+    experiment: str | None = None
+    """Which part of an experiment's audience it is in, and what was known of the variants then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Standing:
     audience: str
     holds: bool
     saw: dict[str, Any]
+    experiment: str | None = None
+    """Whether it goes first, or waits for a verdict, where an experiment's winner goes to the rest."""
 
 
 def standing(installation: Installation, *, subject: str, campaign: str, now: datetime) -> Standing:
@@ -61,12 +66,21 @@ def standing(installation: Installation, *, subject: str, campaign: str, now: da
     with members(installation, spec, version=applied.entry.version, now=now) as found:
         shown = ", ".join(f'a."{column.name}"' for column in found.need.entry.columns if not column.personal)
         rows = found.engine.query(
-            f"SELECT b.row_id IS NOT NULL AS holds, {shown} FROM {found.table} AS a "
+            "SELECT b.row_id IS NOT NULL AS holds, "
+            "100 * draw01($seed, a.tenant_id || ':' || a.subject_id) AS draw, "
+            f"{shown} FROM {found.table} AS a "
             "LEFT JOIN belonging AS b ON a.row_id = b.row_id WHERE a.subject_text = $subject",
-            {"subject": subject},
+            {"subject": subject, "seed": promotion_seed(spec.id)},
         )
-    row = rows.row(-1, named=True) if len(rows) else {"holds": False}
-    return Standing(spec.audience, row.pop("holds"), row)
+    row: dict[str, Any] = rows.row(-1, named=True) if len(rows) else {"holds": False, "draw": None}
+    holds, draw = row.pop("holds"), row.pop("draw")
+    promote = spec.experiment.promote if spec.experiment else None
+    told = None if promote is None or draw is None else _part(draw, promote.share, f"waits {promote.after}")
+    return Standing(spec.audience, holds, row, told)
+
+
+def _part(draw: float, share: float, waits: str) -> str:
+    return f"drew {draw:.2f}, below {share:g} goes first: it {'goes first' if draw < share else waits}"
 
 
 def explain(
@@ -100,7 +114,14 @@ def _explanation(history: pl.DataFrame, became: Mapping[tuple[int, ...], dict[st
         for as_of, reason in history[:-1].select("as_of", "reason").iter_rows()
     )
     job = became.get(tuple(newest[name] for name in KEY))
-    return Explanation(newest, tuple(_gates(newest)), earlier, job)
+    return Explanation(newest, tuple(_gates(newest)), earlier, job, _experiment(newest))
+
+
+def _experiment(decision: dict[str, Any]) -> str | None:
+    if decision["test_draw"] is None:
+        return None
+    part = _part(decision["test_draw"], decision["test_share"], "waits for what the others show")
+    return f"{part}; known then: {decision['verdict']}; it got variant {decision['variant']}"
 
 
 def _jobs(installation: Installation, rows: pl.DataFrame) -> dict[tuple[int, ...], dict[str, Any]]:

@@ -16,9 +16,11 @@ from automation_pipelines.errors import RefusedError
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
+from automation_pipelines.ledger.promotions import ARMS, BEGUN, VERDICTS, Trial
 from automation_pipelines.model import Reason, State
 from automation_pipelines.planning import Clock, Plan, Record, asked_demands, needs
 from automation_pipelines.planning.gates import Imagined, Past
+from automation_pipelines.planning.rows import DECISIONS
 from automation_pipelines.selection import Need, Range, demands, merge
 from automation_pipelines.tick import Frames, Work, decide, find_work, read_frames, select_audiences
 
@@ -45,6 +47,49 @@ class Simulated:
         ours = pl.col("campaign_id").is_in(list(campaign_ids)) & pl.col("variant").is_not_null() & planned
         imagined = [plan.rows.filter(ours).select(*whom, "variant") for plan in self.plans]
         return pl.concat([self.real.variants(campaign_ids), *imagined]).unique(whom, keep="first")
+
+    def begun(self, sought: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        imagined = [
+            plan.said.join(sought, on=["campaign_id", "occurrence"], how="semi")
+            .filter(pl.col("variant").is_not_null())
+            .select(BEGUN.names())
+            for plan in self.plans
+        ]
+        begun = pl.concat([self.real.begun(sought), *imagined])
+        return begun.unique(list(BEGUN)[:-1], keep="first", maintain_order=True)
+
+    def verdicts(self, campaigns: Sequence[str]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        named = pl.col("campaign").is_in(list(campaigns))
+        new = [
+            plan.verdicts.filter(named).select(VERDICTS.names()) for plan in self.plans if len(plan.verdicts)
+        ]
+        return pl.concat([self.real.verdicts(campaigns), *new])
+
+    def arms(self, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
+        """See `planning.Record`. Nobody acts on what is imagined."""
+        real = self.real.arms(trials, as_of)
+        return pl.concat([real, *(self._imagined(trial, as_of) for trial in trials)])
+
+    def _imagined(self, trial: Trial, as_of: datetime) -> pl.DataFrame:
+        """`ARMS` of those whose first message is imagined."""
+        ours = (pl.col("campaign_id") == trial.campaign_id) & pl.col("variant").is_not_null()
+        rows = pl.concat([plan.said.filter(ours) for plan in self.plans] or [pl.DataFrame(schema=DECISIONS)])
+        if rows.is_empty():
+            return pl.DataFrame(schema=ARMS)
+        sought = rows.select("campaign_id", "occurrence").unique()
+        slot = pl.col("occurrence") if trial.by_slot else pl.lit(0, pl.Int64)
+        whom = ["campaign_id", "tenant_id", "occurrence", "variant"]
+        begun = self.real.begun(sought).with_columns(occurrence=slot)
+        firsts = rows.with_columns(occurrence=slot).group_by(*whom, "subject_id").agg(pl.col("due_at").min())
+        new = firsts.join(begun, on=[*whom[:-1], "subject_id"], how="anti")
+        ready = pl.col("due_at") <= as_of - trial.time_to_act
+        nobody = pl.lit(0, pl.Int64)
+        counted = new.group_by(whom).agg(
+            first_due=pl.col("due_at").min(), subjects=ready.sum(), successes=nobody, others=nobody
+        )
+        return counted.select(pl.col(name).cast(kind) for name, kind in ARMS.items())
 
     def past_sends(self, numbers: Mapping[tuple[str, str], int]) -> pl.DataFrame:
         """See `planning.Record`."""

@@ -13,6 +13,7 @@ import polars as pl
 from automation_pipelines.decisions import LedgerRecord
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.plans import KEY
+from automation_pipelines.ledger.promotions import Trial
 from automation_pipelines.planning import Clock
 from automation_pipelines.planning.gates import NoPast, Past
 from automation_pipelines.preview import Simulated, all_needs, imagine, ticks_from
@@ -34,6 +35,18 @@ class _Unlived(LedgerRecord):
     def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""
         return super().variants([])
+
+    def begun(self, sought: pl.DataFrame) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return super().begun(sought).clear()
+
+    def verdicts(self, campaigns: Sequence[str]) -> pl.DataFrame:
+        """See `planning.Record`."""
+        return super().verdicts(campaigns).clear()
+
+    def arms(self, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:  # noqa: ARG002
+        """See `planning.Record`."""
+        return super().arms([], as_of)
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:  # noqa: ARG002
         """See `planning.Record`."""

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines import decisions, witness
+from automation_pipelines import decisions, promotion, witness
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.extraction import Demand, Keys, Selection, collect, track, withdraw
 from automation_pipelines.installation import Installation
-from automation_pipelines.ledger import coupons, guards, holds, plans, sightings
+from automation_pipelines.ledger import coupons, guards, holds, plans, promotions, sightings
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import require_utc
@@ -174,8 +174,14 @@ def decide(
     clock: Clock,
     record: Record,
 ) -> Plan:
-    """Decide over the audiences in `engine`; writes nothing."""
-    return plan(engine, installation.sqlfiles, campaigns, record, clock)
+    """Judge the experiments that are due, then decide over the audiences in `engine`; writes nothing."""
+    told = promotion.known(record, campaigns)
+    if told is None:
+        return plan(engine, installation.sqlfiles, campaigns, record, clock)
+    new = promotion.new(record, campaigns, told, clock.as_of)
+    verdicts = pl.concat([told, new.select(told.columns)])
+    made = plan(engine, installation.sqlfiles, campaigns, record, clock, verdicts=verdicts)
+    return replace(made, verdicts=new)
 
 
 Also = Callable[[sa.Connection], None]
@@ -214,6 +220,7 @@ def commit(
             also(connection)
         if mode != "test":  # a test holds no day and gives no code away
             guards.hold(database, connection, made.held.drop("answer"), clock.as_of)
+            promotions.record(database, connection, made.verdicts)
             coupons.give(database, connection, made.codes, tick_id, clock.as_of)
             sightings.settle_planned(database, connection, tick_id, len(rows), now=now or clock.as_of)
 

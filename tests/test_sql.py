@@ -31,10 +31,10 @@ _SHAPED = {
         "tested": True,
     },
     "addressed": {"pauses": True},
-    "due": dict.fromkeys(("spread", "gated", "looks_ahead"), True),
+    "due": dict.fromkeys(("spread", "gated", "looks_ahead", "promoting"), True),
     "entered": {"follows": True, "by_hand": True},
     "recipients": dict.fromkeys(("staff", "keepers", "contacts", "fixed"), True),
-    "decided": {"held_out": True},
+    "decided": {"held_out": True, "promoting": True},
     "reached": {"several": True},
     "counted": {"ways": ["t.customer_id = e.customer_id"] * 2, "counts": [("n", "e.at > $h")]},
 }

@@ -48,7 +48,7 @@ class Experiment(Model):
     minimum: int = Field(default=0, ge=0, description="Subjects each variant must have had at least.")
     horizon: Duration | None = Field(
         default=None,
-        description="How long a subject has to act once its message is due. Default: promote.after, else 7 days.",
+        description="Time to act, from when a message is due. Default: promote.after, else 7 days.",
     )
     promote: Promotion | None = Field(
         default=None, description="The winner goes to the rest of the audience."

@@ -153,6 +153,8 @@ def _print_standing(campaign: str, subject: str, now: Standing) -> None:
     due = "a step has yet to fall due, or its schedule's slot came before it belonged"
     told = f"hold: {due}" if now.holds else "do not hold, so it does not belong"
     click.echo(f"  its audience {now.audience} returns it now; the campaign's conditions {told}")
+    if now.experiment is not None:
+        click.echo(f"  experiment: {now.experiment}")
     for name, value in now.saw.items():
         click.echo(f"    {name:<18} {'missing' if value is None else value}")
 
@@ -169,6 +171,8 @@ def _print(one: Explanation) -> None:
     for gate in one.gates:
         mark = {True: "passed ", False: "STOPPED", None: "       "}[gate.passed]
         click.echo(f"  {mark}  {gate.reason:<13} {gate.saw}")
+    if one.experiment is not None:
+        click.echo(f"  experiment            {one.experiment}")
     for line in one.earlier:
         click.echo(f"  earlier  {line}")
     if one.job is not None:

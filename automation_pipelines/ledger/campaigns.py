@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
+import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines.campaign import Campaign, Variant
@@ -54,6 +55,8 @@ class ActiveCampaign:
     """How long a subject was paused by hand at most."""
     earlier_variants: tuple[tuple[Variant, ...], ...] = ()
     """What versions before this one declared of its variants, where that changed."""
+    experiment_since: int = 0
+    """The version that declared variants and experiment as they are: what came before is another trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,9 @@ class _Content:
         document = spec.model_dump_json(by_alias=True)
         digest = hashlib.sha256(f"{document}\0{kept}\0{source}".encode()).hexdigest()
         return cls(source, document, kept, digest)
+
+
+_TESTED = pl.col("spec").str.contains('"experiment":{', literal=True)
 
 
 @lru_cache(maxsize=1024)
@@ -174,9 +180,9 @@ class CampaignStore:
         """Let a draft send: every step counts from `at`."""
         self._move("start", campaign, by, at)
 
-    def pause(self, campaign: str, by: str, at: datetime) -> None:
+    def pause(self, campaign: str, by: str, at: datetime, because: str | None = None) -> None:
         """Stop sending until resumed; pending jobs wait."""
-        self._move("pause", campaign, by, at)
+        self._move("pause", campaign, by, at, because)
 
     def resume(self, campaign: str, by: str, at: datetime) -> None:
         """Go on after a pause; what became too late meanwhile is not sent."""
@@ -214,6 +220,8 @@ class CampaignStore:
             .order_by(campaigns.c.campaign)
         )
         steps, paused, earlier = self._steps(), longest_pauses(self._database), self._earlier_variants()
+        rows = self._database.read(wanted)
+        trials = self._experiments_since(rows.filter(_TESTED)["campaign"].to_list())
         return [
             ActiveCampaign(
                 _parsed(row["spec"]),
@@ -224,8 +232,9 @@ class CampaignStore:
                 steps.get(row["campaign"], {}),
                 paused.get(row["campaign"], LongestPause()),
                 earlier.get(row["campaign"], ()),
+                trials.get(row["campaign"], 0),
             )
-            for row in self._database.read(wanted).iter_rows(named=True)
+            for row in rows.iter_rows(named=True)
         ]
 
     def version(self, campaign: str, version: int) -> AppliedVersion:
@@ -285,7 +294,7 @@ class CampaignStore:
         row = moves.locked(connection, campaign)
         return row or moves.Standing("draft", 0)
 
-    def _move(self, move: Move, campaign: str, by: str, at: datetime) -> None:
+    def _move(self, move: Move, campaign: str, by: str, at: datetime, because: str | None = None) -> None:
         sources, target = moves.MOVES[move]
         with self._database.begin() as connection:
             row = moves.locked(connection, campaign)
@@ -305,6 +314,7 @@ class CampaignStore:
                 "version": row.version,
                 "before": row.state,
                 "jobs_cancelled": waiting,
+                **({"because": because} if because else {}),
             }
             moves.record(connection, f"campaign.{move}", by, at, **detail)
 
@@ -334,6 +344,22 @@ class CampaignStore:
             if known[-1:] != [found]:
                 known.append(found)
         return {campaign: tuple(each[:-1]) for campaign, each in declared.items() if len(each) > 1}
+
+    def _experiments_since(self, names: Collection[str]) -> dict[str, int]:
+        """Since which version the variants and the experiment of these campaigns are what they are now."""
+        if not names:
+            return {}
+        v = campaign_versions.c
+        wanted = sa.select(v.campaign, v.version, v.spec).where(v.campaign.in_(sorted(names)))
+        declared: dict[str, object] = {}
+        since: dict[str, int] = {}
+        for campaign, version, spec in self._database.read(wanted.order_by(v.campaign, v.version)).rows():
+            document = json.loads(spec)
+            arms = [(step["id"], step.get("variants")) for step in document["steps"]]
+            found = (document.get("experiment"), document.get("variants"), arms)
+            if declared.get(campaign) != found:
+                declared[campaign], since[campaign] = found, version
+        return since
 
     def _steps(self) -> dict[str, dict[str, datetime]]:
         found: dict[str, dict[str, datetime]] = {}

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines import decisions
+from automation_pipelines import decisions, promotion
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.decisions import LedgerRecord
 from automation_pipelines.engine import Engine, open_engine
@@ -139,7 +139,16 @@ class _Job:
         again = int(self.as_of.timestamp()) // 60 if self.request.again else None
         subjects = self.named.rows.select("tenant_id", pl.col("id").alias("subject_id"))
         by_name = ByName(subjects, self.steps, again)
-        return plan(engine, self.installation.sqlfiles, [self.active], record, self.clock, by_name=by_name)
+        campaigns = [self.active]
+        return plan(
+            engine,
+            self.installation.sqlfiles,
+            campaigns,
+            record,
+            self.clock,
+            by_name=by_name,
+            verdicts=promotion.known(record, campaigns),
+        )
 
     def outcomes(self, engine: Engine, made: Plan) -> pl.DataFrame:
         """Every key that was named, with what became of it."""

@@ -11,6 +11,7 @@ from automation_pipelines.planning.flow import order_tables
 from automation_pipelines.planning.named import ByName, named_need
 from automation_pipelines.planning.needs import needs
 from automation_pipelines.planning.plan import Plan, plan, profiles
+from automation_pipelines.planning.promoted import promotion_seed
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.settings import settings_frame
 from automation_pipelines.planning.tenancy import Tenancy
@@ -31,6 +32,7 @@ __all__ = [
     "order_tables",
     "plan",
     "profiles",
+    "promotion_seed",
     "settings_frame",
     "started_by_hand",
     "tells_starts",

@@ -19,6 +19,7 @@ from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.planning.clock import Clock
 from automation_pipelines.planning.named import ByName, named_aims
 from automation_pipelines.planning.needs import Aim, aims
+from automation_pipelines.planning.promoted import keep_begun, promoting
 from automation_pipelines.planning.record import Record
 from automation_pipelines.planning.steps import Numbers
 from automation_pipelines.planning.tenancy import Tenancy
@@ -29,6 +30,7 @@ from automation_pipelines.selection import EARLIEST, Range, audience_table, merg
 from automation_pipelines.sqlfiles import SqlFiles
 
 _INSTANT = FRAME_TYPES[Type.INSTANT]
+_EXPERIMENTS = pl.Schema({"campaign_id": pl.Int64(), "seed": pl.String(), "promotes": pl.Boolean()})
 _FORMER = pl.Schema(
     {"campaign_id": pl.Int64(), "tenant_id": pl.Int64(), "subject_id": pl.Int64(), "variant": pl.String()}
 )
@@ -70,13 +72,17 @@ def keep_everybody(made: Planned, campaigns: Sequence[ActiveCampaign], record: R
     ]
     union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)
     everybody = f"SELECT row_number() OVER () AS candidate_id, u.* FROM ({union}) AS u"
+    if promoting(campaigns):
+        engine.keep("possible", everybody)
+        keep_begun(engine, campaigns, record)
+        everybody = made.files.find("planning", "promoted").text
     if made.by_name is None:
         engine.keep("everybody", everybody)
     else:
         engine.keep("reachable", everybody)
         _keep_named(made, made.by_name)
         engine.drop("reachable")
-    engine.drop(*tables)
+    engine.drop(*tables, *(engine.names() & {"possible", "begun"}))
     return _scope(made, campaigns)
 
 
@@ -242,20 +248,24 @@ def _experiments(
     """`experiments` (their seeds), `parts` of their variants, and `former` variants where weights changed."""
     tested = [active for active in campaigns if active.spec.variants]
     numbers = {active.spec.id: made.numbers[active.spec.id, ""] for active in tested}
-    seeds = [(number, f"variant:{name}:") for name, number in numbers.items()]
+    seeds = [
+        (numbers[active.spec.id], f"variant:{active.spec.id}:", bool(active.spec.rest_waits))
+        for active in tested
+    ]
     stretches = [
         (numbers[active.spec.id], part.variant, float(part.lo), float(part.hi))
         for active in tested
         for part in parts((*active.earlier_variants, active.spec.variants))
     ]
-    changed = [active for active in tested if active.earlier_variants]
+    # Where winners go to the rest, it is `begun` that says who has which already.
+    changed = [active for active in tested if active.earlier_variants and not active.spec.rest_waits]
     ever = [numbers[active.spec.id] for active in changed]
     former = record.variants(ever) if ever else pl.DataFrame(schema=_FORMER)
     offered = [(numbers[a.spec.id], variant.id) for a in changed for variant in a.spec.variants]
     names = pl.DataFrame(offered, schema={"campaign_id": pl.Int64, "variant": pl.String}, orient="row")
     stretch = {"campaign_id": pl.Int64, "variant": pl.String, "lo": pl.Float64, "hi": pl.Float64}
     return {
-        "experiments": pl.DataFrame(seeds, schema={"campaign_id": pl.Int64, "seed": pl.String}, orient="row"),
+        "experiments": pl.DataFrame(seeds, schema=_EXPERIMENTS, orient="row"),
         "parts": pl.DataFrame(stretches, schema=stretch, orient="row"),
         "former": former.join(names, on=["campaign_id", "variant"], how="semi"),
     }

@@ -40,6 +40,7 @@ def reach(spec: Campaign, step: Step, lengths: Lengths, paused: timedelta = time
     if not offsets:  # no tenant has the step, so none has what comes after it
         return own
     wait = spec.window.longest_wait if spec.window else timedelta(0)
+    wait += wait + spec.rest_waits if spec.rest_waits else timedelta(0)
     # A job ends no later than it expires.
     slowest = None if spec.max_lateness is None else max(offsets) + _NEAR + wait + spec.max_lateness
     return reach(spec, above, lengths, paused).later(min(offsets) - _NEAR, slowest)

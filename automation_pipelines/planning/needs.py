@@ -114,6 +114,8 @@ def _nominal_from(place: Place, clock: Clock, tenancy: Tenancy) -> datetime | No
     """From when on the nominal instants of a step matter; `None`: from ever."""
     active = place.active
     wait = calendar.longest_wait(active.spec, _windows(tenancy))
+    if active.spec.rest_waits:  # from when a window was open, until one is open
+        wait += wait + active.spec.rest_waits
     since = max(clock.due_from(active.spec) - wait, EARLIEST)
     starts = active.active_from[place.step.id.partition("/")[0]]
     if since < starts:

@@ -26,6 +26,7 @@ from automation_pipelines.planning.gates import silent as silent_among
 from automation_pipelines.planning.named import ByName
 from automation_pipelines.planning.needs import due_campaigns
 from automation_pipelines.planning.people import keep_forgotten, keep_people, keep_recipients
+from automation_pipelines.planning.promoted import promoting, promotion_tables
 from automation_pipelines.planning.record import FEW, Record
 from automation_pipelines.planning.rows import DECISIONS, typed
 from automation_pipelines.planning.steps import Numbers, places_of, small_tables
@@ -60,6 +61,8 @@ class Plan:
     """The UTC days of campaigns that are too much and wait for approval, with what was said to them."""
     codes: pl.DataFrame = field(default_factory=pl.DataFrame)
     """`KEY`, pool and code of the coupons that are given out."""
+    verdicts: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """The verdicts on experiments that are new: `promotions.VERDICTS`, and since which version they count."""
     silent: tuple[str, ...] = ()
     """The campaigns to which nobody belongs now, though by this hour there usually was somebody."""
 
@@ -96,9 +99,11 @@ def plan(
     clock: Clock,
     *,
     by_name: ByName | None = None,
+    verdicts: pl.DataFrame | None = None,
 ) -> Plan:
     """Decide every moment in the window; `by_name`: what is asked for now instead.
 
+    `verdicts` are those on experiments whose winner goes to the rest of the audience.
     `engine` holds the frames `tenants, users, customers` and, for each needed audience, its table
     `audience_<name>` (see `selection.select`).
     """
@@ -112,6 +117,8 @@ def plan(
         (active.spec.id, step) for active in present for step in ("", *(s.id for s in active.spec.parts))
     )
     engine.add(**small_tables(present, numbers, clock, tenancy.settings))
+    if promoting(present):
+        engine.add(**promotion_tables(present, numbers, verdicts))
     planned = Planned(engine, files, numbers, clock, tenancy, by_name)
     scope = keep_everybody(planned, present, record)
     desk = Desk(engine, files, record.past, clock, by_name=by_name is not None)
@@ -121,7 +128,7 @@ def plan(
         return Plan(clock, pl.DataFrame(schema=DECISIONS), scope, silent=silent)
     gated = across(desk, rows if by_name is None else _let_in(rows))
     made = typed(with_variables(engine, files, present, gated.rows))
-    return Plan(clock, made, scope, gated.held, gated.codes, silent)
+    return Plan(clock, made, scope, gated.held, gated.codes, silent=silent)
 
 
 def _judged_alone(made: Planned, campaigns: Sequence[ActiveCampaign], record: Record) -> pl.DataFrame | None:
@@ -272,10 +279,16 @@ class _Planner:
         self.engine.add(local_times=calendar.local_times(wanted), slots=slots)
         statement = "due" if not self.by_name else "requested"
         times = {"as_of": self.clock.as_of} if self.by_name else {}
+        promotes = bool(promoting(self.campaigns))
+        times |= {"as_of": self.clock.as_of} if promotes else {}
         schedules = [active.spec.schedule for active in self.campaigns]
         spread = any(schedule.spread.longest for schedule in schedules if schedule)
         falling_due = shape(
-            self._text(statement), spread=spread, gated=len(slots) > 0, looks_ahead=self.flow.looks_ahead
+            self._text(statement),
+            spread=spread,
+            gated=len(slots) > 0,
+            looks_ahead=self.flow.looks_ahead,
+            promoting=promotes,
         )
         self.engine.keep("due", falling_due, times)
         self.engine.drop("addressed")
@@ -288,6 +301,8 @@ class _Planner:
         bound = [a for a in self.campaigns if a.spec.window or a.spec.purpose is Purpose.MARKETING]
         starts = [max(self.clock.due_from(a.spec), earliest) for a in bound]
         waits = [window.longest_wait for window in windows.values()]
+        # The rest of an experiment's audience waits from when a window was open.
+        waits += [max(waits, default=8 * _DAY) + a.spec.rest_waits + 8 * _DAY for a in promoting(bound)]
         since = min(starts, default=self.clock.as_of) - max(waits, default=timedelta(0)) - 8 * _DAY
         return calendar.window_slots(gates, since, self.clock.ahead + 2 * _DAY)
 
@@ -310,7 +325,9 @@ class _Planner:
         reached = shape(self._text("reached"), several=self._several_ways())
         self.engine.keep("reached", reached, {"as_of": self.clock.as_of, "salt": self.record.salt})
         times = {"as_of": self.clock.as_of, "late_before": self.clock.late_before}
-        decided = shape(self._text("decided"), held_out=self._held_out())
+        decided = shape(
+            self._text("decided"), held_out=self._held_out(), promoting=bool(promoting(self.campaigns))
+        )
         rows = self.engine.query(decided, times)
         self.engine.drop("moments", "contacted", "people", "reached")
         return rows

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import polars as pl
 
+from automation_pipelines.ledger.promotions import Trial
 from automation_pipelines.planning.gates.past import Past
 
 FEW = 20_000
@@ -32,6 +33,18 @@ class Record(Protocol):
 
     def variants(self, campaign_ids: Sequence[int]) -> pl.DataFrame:
         """`campaign_id, tenant_id, subject_id, variant` of what these campaigns ever planned."""
+
+    def begun(self, sought: pl.DataFrame) -> pl.DataFrame:
+        """`campaign_id, tenant_id, subject_id, occurrence, variant` with which subjects began.
+
+        At least those of `sought`: `campaign_id, occurrence`.
+        """
+
+    def verdicts(self, campaigns: Sequence[str]) -> pl.DataFrame:
+        """`promotions.VERDICTS` on the experiments of these campaigns."""
+
+    def arms(self, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
+        """`promotions.ARMS`: how the variants of these experiments did by then."""
 
     def predecessors(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """`KEY` columns, `state, sent, due_at, finished_at` of what became of steps that others come after.

@@ -29,6 +29,11 @@ SEEN: tuple[Column, ...] = (
     Column("last_passed", Type.INSTANT, "The last step of the subject that had fallen due by then."),
     Column("holdout", Type.NUMBER, "Per cent of the subjects held out."),
     Column("holdout_draw", Type.NUMBER, "The subject's place among them, 0 to 100; below: held out."),
+    Column(
+        "test_share", Type.NUMBER, "Per cent of the audience that goes first, of whose variants one wins."
+    ),
+    Column("test_draw", Type.NUMBER, "The subject's place among them, 0 to 100; below: it goes first."),
+    Column("verdict", Type.TEXT, "What was known of the variants by then."),
     Column("merged_with", Type.ID, "The subject whose message says it too."),
     Column("day_moments", Type.INTEGER, "Moments of the campaign's UTC day, where a guard looked at it."),
     Column("day_allowed", Type.INTEGER, "How many of them are let go without approval."),

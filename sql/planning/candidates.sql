@@ -28,6 +28,7 @@ WITH members AS (
     SELECT
         m.campaign_id,
         m.row_id,
+        x.promotes,
         coalesce(f.variant, v.variant) AS variant
     FROM members AS m
     INNER JOIN {{ table }} AS a ON m.row_id = a.row_id
@@ -116,5 +117,6 @@ LEFT JOIN drawn AS d ON m.campaign_id = d.campaign_id AND m.row_id = d.row_id
 WHERE
     (NOT s.differs OR t.place IS NOT NULL)
     {% if tested %}
-    AND (s.variant IS NULL OR s.variant = d.variant)
+    -- Where winners go to the rest, `promoted.sql` says which variant it is.
+    AND (s.variant IS NULL OR s.variant = d.variant OR d.promotes)
     {% endif %}

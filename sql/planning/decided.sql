@@ -162,6 +162,13 @@ SELECT
     CASE WHEN f.customer_id IS NOT NULL THEN 'forgotten' ELSE r.suppressed_by END AS suppressed_by,
     d.planned_before,
     d.last_passed,
+    {% if promoting %}
+    CASE
+        WHEN p.campaign_id IS NOT NULL THEN 100 * draw01(p.seed, m.tenant_id || ':' || m.subject_id)
+    END AS test_draw,
+    p.share AS test_share,
+    coalesce(v.words, CASE WHEN p.campaign_id IS NOT NULL THEN 'no winner yet' END) AS verdict,
+    {% endif %}
     CASE
         WHEN d.tenant_draw < d.tenant_holdout THEN d.tenant_holdout
         ELSE coalesce(nullif(d.own_holdout, 0), d.tenant_holdout)
@@ -189,5 +196,13 @@ LEFT JOIN held AS o
         AND m.step_id = o.step_id
         AND m.subject_id = o.subject_id
         AND m.recipient_id = o.recipient_id
+{% if promoting %}
+LEFT JOIN promoting AS p ON m.campaign_id = p.campaign_id
+LEFT JOIN verdicts AS v
+    ON
+        m.campaign_id = v.campaign_id
+        AND m.tenant_id = v.tenant_id
+        AND v.occurrence = CASE WHEN p.by_slot THEN m.occurrence ELSE 0 END
+{% endif %}
 -- A slot that an earlier tick saw is for those it found.
 WHERE s.seen_through IS NULL OR m.due_at > s.seen_through OR o.reason IS NOT NULL

@@ -37,6 +37,66 @@ existing AS (
     WHERE n.nominal_at >= n.active_from OR n.nominal_at >= n.backlog_from
 ),
 
+{% if promoting %}
+-- Of an experiment's audience a share goes first. The rest waits for what that shows, unless it is known by then.
+shared AS (
+    SELECT
+        e.*,
+        coalesce(
+            100 * draw01(p.seed, e.tenant_id || ':' || e.subject_id) >= p.share
+            AND (
+                p.by_slot
+                OR v.decided_at IS NULL
+                OR plus_minutes(greatest(e.nominal_at, e.active_from), -q.lead_minutes) < v.decided_at
+            ),
+            false
+        ) AS waits,
+        q.wait_minutes
+    FROM existing AS e
+    LEFT JOIN waits AS q ON e.place = q.place
+    LEFT JOIN promoting AS p ON q.place IS NOT NULL AND e.campaign_id = p.campaign_id
+    LEFT JOIN verdicts AS v
+        ON NOT p.by_slot AND e.campaign_id = v.campaign_id AND e.tenant_id = v.tenant_id AND v.occurrence = 0
+),
+
+-- It waits from when it would have gone with the others, where their send window was open.
+begins AS (
+    SELECT
+        e.*,
+        CASE
+            {% if gated %}
+            WHEN e.waits THEN plus_minutes(greatest(e.nominal_at, e.active_from, w.opens), e.wait_minutes)
+            {% else %}
+            WHEN e.waits THEN plus_minutes(greatest(e.nominal_at, e.active_from), e.wait_minutes)
+            {% endif %}
+            ELSE greatest(e.nominal_at, e.active_from)
+        END AS begins_at
+    FROM shared AS e
+    {% if gated %}
+    LEFT JOIN slots AS w
+        ON
+            e.waits
+            AND e.gate = w.gate
+            AND greatest(e.nominal_at, e.active_from) >= w.since
+            AND greatest(e.nominal_at, e.active_from) < w.closes
+    {% endif %}
+    WHERE e.nominal_at >= e.active_from OR e.nominal_at = e.latest_passed
+),
+moved AS (
+    SELECT
+        e.*,
+        {% if gated %}
+        greatest(e.begins_at, w.opens) AS due_at
+        {% else %}
+        e.begins_at AS due_at
+        {% endif %}
+    FROM begins AS e
+    {% if gated %}
+    LEFT JOIN slots AS w ON e.gate = w.gate AND e.begins_at >= w.since AND e.begins_at < w.closes
+    {% endif %}
+)
+
+{% else %}
 moved AS (
     SELECT
         e.*,
@@ -56,13 +116,19 @@ moved AS (
     WHERE e.nominal_at >= e.active_from OR e.nominal_at = e.latest_passed
 )
 
+{% endif %}
 SELECT
     m.*,
     CASE
         WHEN s.before THEN least(plus_minutes(m.due_at, s.lateness_minutes), m.anchor_instant)
         ELSE plus_minutes(m.due_at, s.lateness_minutes)
     END AS expires_at,
+    {% if promoting %}
+    -- What waits for a verdict has the whole of its time: it is planned once it is due, no sooner.
+    m.due_at > CASE WHEN m.waits THEN least(s.due_to, CAST($as_of AS TIMESTAMPTZ)) ELSE s.due_to END AS upcoming
+    {% else %}
     m.due_at > s.due_to AS upcoming
+    {% endif %}
 FROM moved AS m
 INNER JOIN steps AS s ON m.place = s.place
 {% if looks_ahead %}
@@ -71,7 +137,11 @@ INNER JOIN flows AS f ON m.place = f.place
 WHERE
     m.due_at >= s.due_from
     AND (
+        {% if promoting %}
+        m.due_at <= CASE WHEN m.waits THEN least(s.due_to, CAST($as_of AS TIMESTAMPTZ)) ELSE s.due_to END
+        {% else %}
         m.due_at <= s.due_to
+        {% endif %}
         {% if looks_ahead %}
         OR (
             f.looks_ahead
