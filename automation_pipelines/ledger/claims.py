@@ -81,7 +81,7 @@ def claim(db: Database, wanted: Claim) -> list[Job]:
     planning runs too.
     """
     with db.begin() as connection:
-        due = lanes(connection, wanted.conditions, wanted.now)
+        due = lanes(connection, wanted.conditions, wanted.now, wanted.mode)
         if wanted.channels is not None:
             due = [lane for lane in due if lane.channel in wanted.channels]
         if wanted.mode == "live":
@@ -116,7 +116,7 @@ def claim(db: Database, wanted: Claim) -> list[Job]:
 def ready_at(db: Database, wanted: Claim) -> datetime | None:
     """When the first of the jobs that are due may go, as far as rate limits allow; `None`: none are due."""
     with db.begin() as connection:
-        due = lanes(connection, wanted.conditions, wanted.now)
+        due = lanes(connection, wanted.conditions, wanted.now, wanted.mode)
         due = [lane for lane in due if lane.retry_at is None or lane.retry_at <= wanted.now]
         left = buckets.levels(db, connection, _limits(due, wanted), wanted.now)
     waits = [

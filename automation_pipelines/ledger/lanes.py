@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from automation_pipelines.ledger.tables import breakers, campaigns, identities, jobs
+from automation_pipelines.ledger.tables import breakers, campaigns, identities, jobs, stops
 from automation_pipelines.model import Purpose
 
 Mode = Literal["live", "test"]
@@ -40,9 +40,15 @@ class Lane:
 
 
 def lanes(
-    connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], until: datetime | None = None
+    connection: sa.Connection,
+    conditions: Sequence[sa.ColumnElement[bool]],
+    until: datetime | None = None,
+    mode: Mode = "live",
 ) -> list[Lane]:
-    """The lanes with a pending job that meets the conditions, `until` then if that is given."""
+    """The lanes with a pending job that meets the conditions, `until` then if that is given.
+
+    Those of marketing that is stopped for its figures are none, but for tests.
+    """
     hops, lane, breaker = _hops(), jobs.alias("lane"), breakers.alias("breaker")
     head = (
         sa.select(jobs.c.available_at)
@@ -60,10 +66,20 @@ def lanes(
         .select_from(hops.join(lane, lane.c.id == hops.c.id).outerjoin(breaker, channelwide))
         # The hop found the lane's first job: where that is not due yet nothing is.
         .where(*([lane.c.available_at <= until] if until is not None else []))
+        .where(*([sa.not_(_stopped(lane))] if mode == "live" else []))
         .subquery("found")
     )
     wanted = sa.select(found).where(found.c.available_at.is_not(None))
     return [Lane(*row) for row in connection.execute(wanted)]
+
+
+def _stopped(lane: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Asked of the lane, not of its jobs: a million that wait behind a stop cost nothing."""
+    s = stops.c
+    lasting = sa.exists().where(
+        s.tenant_id == lane.c.tenant_id, s.channel == lane.c.channel, s.released_at.is_(None)
+    )
+    return sa.and_(lane.c.purpose == Purpose.MARKETING, lasting)
 
 
 def _hops() -> sa.CTE:
