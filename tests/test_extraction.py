@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql as pgsql
 
-from automation_pipelines.catalogue.sources import CRM_SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES, CRM_TABLES
 from automation_pipelines.catalogue.types import Among, InRange, OnMonthDay, Type
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.errors import ConfigurationError, ContractError, SourceError
@@ -546,7 +546,7 @@ def test_a_table_the_crm_does_not_have_is_no_rows_and_selects_none_elsewhere(
     assert found["accounts"].schema["created_at"] == FRAME_TYPES[Type.INSTANT]
     assert watermarks(crm, FILES)["accounts"] is None
     absent = {one.source for one in check(crm, FILES).sources if one.absent}
-    assert absent == CRM_SOURCES.keys() - few.keys()
+    assert absent == CRM_TABLES.keys() - few.keys()
 
 
 def test_a_file_with_nothing_but_a_comment_is_a_source_without_rows(crm: Crm, tmp_path: Path) -> None:
