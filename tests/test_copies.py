@@ -81,7 +81,7 @@ def test_it_is_byte_for_byte_what_the_server_got_though_the_campaign_has_changed
     assert made.handoff.content == sent.received
     assert made.html is not None
     assert re.search(r'href="https://mail\.acme\.example\.com/v/[\w-]{40,}"', made.html)
-    assert "Dear · Acme Travel" in made.html
+    assert "Dear &#183; Acme Travel" in made.html
     assert made.text.startswith("Dear")
 
 

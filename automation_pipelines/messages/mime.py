@@ -24,7 +24,15 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _ENCODED_WORD = re.compile(r"=\?")
 _LINE = 68  # leaves room for the longest header name of ours within 78
 _WORD_BYTES = 36
-_LONGEST_WORD = 900  # of the 998 characters a line may have
+_LONGEST_LINE = 998  # RFC 5322, 2.1.1
+_LONGEST_WORD = 900
+
+# What no character reference can say: anything but ASCII in styles and scripts, and C1 controls, which HTML
+# would read as letters of Windows-1252.
+_LITERAL = (
+    re.compile(rb"<(style|script)\b(?:(?!</\1)[\x00-\x7f])*[\x80-\xff]", re.IGNORECASE),
+    re.compile(rb"\xc2[\x80-\x9f]"),
+)
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -32,8 +40,9 @@ _PLAIN_ADDRESS = re.compile(
     rf"(?=.{{1,64}}@)(?=.{{3,254}}\Z){_ATEXT}(?:\.{_ATEXT})*@(?:{_LABEL}\.)+{_LABEL}\Z"
 )
 
-# No quoted-printable or base64 text can contain "=_".
+# No quoted-printable or base64 text can contain "=_"; what goes as it is must not have all of it.
 _BOUNDARY = "=_alternative"
+_MARK = _BOUNDARY.encode()
 _OPENING = (
     "MIME-Version: 1.0\r\n"
     "Auto-Submitted: auto-generated\r\n"
@@ -44,6 +53,7 @@ _PARTS = {
     for subtype in ("plain", "html")
 }
 _BASE64 = b"Content-Transfer-Encoding: base64\r\n\r\n"
+_SEVEN_BIT = b"Content-Transfer-Encoding: 7bit\r\n\r\n"
 _QUOTED_PRINTABLE = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 _CLOSING = f"--{_BOUNDARY}--\r\n".encode()
 
@@ -151,14 +161,26 @@ def _body(subtype: str, text: str) -> bytes:
 
     The line end before a boundary is the boundary's, hence the empty line.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
-    raw = f"{lines}\n".replace("\n", "\r\n").encode("utf-8", "replace")
+    raw = text.encode("utf-8", "replace")
     # Quoted-printable stays readable; where much is not ASCII it would be twice the size of base64.
-    if 6 * (len(raw) - len(lines)) > len(raw) and not text.isascii():
-        encoded = b2a_base64(raw, newline=False)
+    much = 6 * (len(raw) - len(text)) > len(raw)
+    if subtype == "html" and not (much or raw.isascii() or any(one.search(raw) for one in _LITERAL)):
+        raw = text.encode("ascii", "xmlcharrefreplace")
+    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n").split(b"\n")
+    whole = b"\r\n".join(lines) + b"\r\n"
+    if much:
+        encoded = b2a_base64(whole, newline=False)
         wrapped = b"\r\n".join([encoded[at : at + 76] for at in range(0, len(encoded), 76)])
         return _PARTS[subtype] + _BASE64 + wrapped + b"\r\n\r\n"
-    return _PARTS[subtype] + _QUOTED_PRINTABLE + b2a_qp(raw) + b"\r\n"
+    # As it is (RFC 2045, 2.7): encoding would take as long as everything else of a message.
+    if (
+        whole.isascii()
+        and b"\0" not in whole
+        and _MARK not in whole
+        and max(map(len, lines)) <= _LONGEST_LINE
+    ):
+        return _PARTS[subtype] + _SEVEN_BIT + whole + b"\r\n"
+    return _PARTS[subtype] + _QUOTED_PRINTABLE + b2a_qp(whole) + b"\r\n"
 
 
 def build_email(
