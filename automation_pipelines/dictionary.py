@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.audiences import AUDIENCES
+from automation_pipelines.catalogue.measures import MEASURES, VIEWS
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.catalogue.types import Anchor, Audience, Column, Keeper, Source, Statistic, Type
@@ -20,7 +21,7 @@ _HEAD = """\
 Every table of the system and every column in it. [Sources](#sources) are read from the CRM,
 [audiences](#audiences) select from them, [decisions](#decisions) record what planning made of every
 moment, [statistics](#statistics) are published in `analytics.duckdb`, where each table and column
-carries these words as its comment.
+carries these words as its comment. [Measures](#measures) are the rates people compare.
 
 All instants are UTC. A day is a UTC day. **required**: never null. **personal**: personal data, which is
 masked in previews and never reaches decisions or statistics.
@@ -70,6 +71,18 @@ def _sections() -> Iterable[str]:
         yield f"### Export of {kind}\n\n{_table(columns)}"
     yield "## Statistics\n"
     yield from (_statistic(statistic) for statistic in STATISTICS.values())
+    yield "## Measures\n"
+    yield (
+        "What is compared: each a sum over a sum, so that it can be had of any days, tenants and campaigns\n"
+        "at once. Rates do not add up, sums do. `automation stats measures` and table `measures` say the same.\n"
+    )
+    yield _measures()
+    yield "## Views\n"
+    yield "Measures of a statistic beside the sums they are made of, in `analytics.duckdb` and PostgreSQL.\n"
+    yield from (
+        f"### {view.name}\n\nOne row is {view.row}. Of `{view.statistic}`.\n\n{_table(view.columns)}"
+        for view in VIEWS.values()
+    )
 
 
 def _source(source: Source) -> str:
@@ -113,6 +126,16 @@ def _statistic(statistic: Statistic) -> str:
         f"### {statistic.name}\n\nOne row is {statistic.row}. Key: {key}. {filed}\n"
         f"Computed by `sql/stats/{statistic.name}.sql`.\n\n{_table(statistic.columns)}"
     )
+
+
+def _measures() -> str:
+    lines = "".join(
+        f"| `{each.name}` | {each.title} | `{each.statistic}`: {' + '.join(each.numerator)} / "
+        f"{' + '.join(each.denominator)} | {each.unit} | {each.better} | "
+        f"{' '.join(filter(None, (each.doc, each.caveat)))} |\n"
+        for each in MEASURES.values()
+    )
+    return f"| measure | title | sums | unit | better | meaning |\n|---|---|---|---|---|---|\n{lines}"
 
 
 def _filed(statistic: Statistic) -> str:

@@ -65,6 +65,14 @@ class LedgerError(AutomationError):
         super().__init__(f"the automation database {database} cannot be used now: {reason}")
 
 
+class FiguresError(AutomationError):
+    """Figures do not add up: they are not published, and what was published before stays."""
+
+
+class StatsDatabaseError(AutomationError):
+    """The database that analysts are given a copy in is away, or refuses it: the former copy is whole."""
+
+
 class MessageError(AutomationError):
     """A message cannot be made: its template is wrong, a variable is missing or an address unusable."""
 

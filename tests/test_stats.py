@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from automation_pipelines import decisions
+from automation_pipelines.catalogue.measures import VIEWS
 from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, PUBLISHED
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.stats import feedback, stats
@@ -327,7 +328,8 @@ def test_every_table_and_column_says_what_it_is(database: Database, files: FileS
         assert storage.fetchall() == [("v1.0.0+",)]
     assert set(tables) == {each.name for each in PUBLISHED}
     assert all(tables.values())
-    assert set(said) == {(each.name, column.name) for each in PUBLISHED for column in each.columns}
+    shown = (*PUBLISHED, *VIEWS.values())
+    assert set(said) == {(each.name, column.name) for each in shown for column in each.columns}
     assert all(comment for _, comment in said.values())
 
 

@@ -198,6 +198,16 @@ class Settings(BaseSettings):
         description="The automation database (ledger, campaigns): sqlite:///file or postgresql://…. "
         "Default: <home>/automation.db.",
     )
+    stats_url: SecretUrl | None = Field(
+        default=None,
+        description="A PostgreSQL database that gets a copy of the published statistics for BI tools: "
+        "postgresql://…. Default: none, they are in <home>/analytics.duckdb.",
+    )
+    stats_schema: str = Field(
+        default="analytics",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="The schema there that is ours.",
+    )
     sql_dir: AbsolutePath | None = Field(
         default=None, description="Directory whose SQL files take precedence over the shipped ones."
     )

@@ -18,6 +18,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.selection import midnight
+from automation_pipelines.stats import measures
 
 _HELD = [str(reason) for reason in Reason if reason not in SETTLED]
 _RECORD = ["live", "manual"]  # test runs and reconstructed days count nowhere
@@ -68,7 +69,10 @@ def _profiles(kept: Kept) -> pl.DataFrame:
     return daily.profiles(kept.database)
 
 
-_AT_PUBLICATION: Mapping[str, Callable[[Kept], pl.DataFrame]] = {"profiles": _profiles}
+_AT_PUBLICATION: Mapping[str, Callable[[Kept], pl.DataFrame]] = {
+    "profiles": _profiles,
+    "measure_definitions": lambda _: measures.definitions(),
+}
 
 
 def at_publication(kept: Kept, statistics: Iterable[Statistic]) -> dict[str, pl.DataFrame]:

@@ -6,7 +6,7 @@ the new.
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +14,15 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from automation_pipelines.catalogue.measures import VIEWS
 from automation_pipelines.catalogue.statistics import DERIVED, PUBLISHED, STATISTICS
 from automation_pipelines.catalogue.types import Column, Statistic
 from automation_pipelines.engine import SQL_TYPES, Engine, open_engine
-from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.errors import ConfigurationError, FiguresError
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.stats import measures
 from automation_pipelines.stats.inputs import Kept, at_publication
 from automation_pipelines.stats.tables import dataset, derived_file, literal, run, show_files
 
@@ -61,6 +63,10 @@ def _build(path: Path, kept: Kept, sqlfiles: SqlFiles) -> tuple[dict[str, int], 
             engine.connection.register("derived", derived[statistic.name])
             engine.connection.execute(f"INSERT INTO analytics.{statistic.name} BY NAME FROM derived")
             _view(engine, statistic)
+        for view in VIEWS.values():
+            engine.connection.execute(f"CREATE VIEW analytics.{view.name} AS {measures.query(view)}")
+            _explain(engine, "VIEW", view.name, view.row, view.columns)
+        _refuse_repeated_keys(engine)
         rows = {statistic.name: _count(engine, statistic.name) for statistic in PUBLISHED}
     return rows, derived
 
@@ -95,9 +101,15 @@ def _create(engine: Engine, statistic: Statistic) -> None:
     columns = [_declaration(column) for column in statistic.columns]
     # No PRIMARY KEY: clients before 1.2 cannot read its index. GROUP BY keeps the keys unique.
     engine.connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
-    engine.connection.execute(f"COMMENT ON TABLE {table} IS {literal(f'One row is {statistic.row}.')}")
-    for column in statistic.columns:
-        engine.connection.execute(f"COMMENT ON COLUMN {table}.{column.name} IS {literal(column.doc)}")
+    _explain(engine, "TABLE", statistic.name, statistic.row, statistic.columns)
+
+
+def _explain(engine: Engine, kind: str, name: str, row: str, columns: Iterable[Column]) -> None:
+    engine.connection.execute(f"COMMENT ON {kind} analytics.{name} IS {literal(f'One row is {row}.')}")
+    for column in columns:
+        engine.connection.execute(
+            f"COMMENT ON COLUMN analytics.{name}.{column.name} IS {literal(column.doc)}"
+        )
 
 
 def _declaration(column: Column) -> str:
@@ -118,6 +130,17 @@ def _fill_from_files(engine: Engine, statistic: Statistic, paths: Sequence[Path]
             "run `automation stats restate --from DAY --to DAY` over them"
         )
         raise ConfigurationError(msg) from error
+
+
+def _refuse_repeated_keys(engine: Engine) -> None:
+    """What was filed twice, or joined to twice, would be counted twice by everybody."""
+    for statistic in PUBLISHED:
+        key = ", ".join(statistic.key)
+        repeated = f"SELECT {key} FROM analytics.{statistic.name} GROUP BY {key} HAVING count(*) > 1 LIMIT 5"
+        if found := engine.connection.execute(repeated).fetchall():
+            rows = "; ".join(", ".join(map(str, row)) for row in found)
+            msg = f"{statistic.name} has several rows of one key ({key}), so nothing is published: {rows}"
+            raise FiguresError(msg)
 
 
 def _count(engine: Engine, name: str) -> int:

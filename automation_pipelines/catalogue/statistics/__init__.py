@@ -5,6 +5,7 @@ twice; columns that add up say so. A statistic stands after those it is computed
 """
 
 from automation_pipelines.catalogue.statistics.campaigns import CAMPAIGN_DAILY, CAMPAIGN_TOTALS
+from automation_pipelines.catalogue.statistics.definitions import MEASURES_TABLE
 from automation_pipelines.catalogue.statistics.messages import MESSAGE_FACTS
 from automation_pipelines.catalogue.statistics.service import JOB_HEALTH, SLA_DAILY
 from automation_pipelines.catalogue.statistics.tenants import TENANTS
@@ -12,7 +13,15 @@ from automation_pipelines.catalogue.types import Statistic
 
 STATISTICS: dict[str, Statistic] = {
     statistic.name: statistic
-    for statistic in (MESSAGE_FACTS, CAMPAIGN_DAILY, CAMPAIGN_TOTALS, SLA_DAILY, JOB_HEALTH, TENANTS)
+    for statistic in (
+        MESSAGE_FACTS,
+        CAMPAIGN_DAILY,
+        CAMPAIGN_TOTALS,
+        SLA_DAILY,
+        JOB_HEALTH,
+        TENANTS,
+        MEASURES_TABLE,
+    )
 }
 
 DAILY: tuple[Statistic, ...] = tuple(each for each in STATISTICS.values() if each.daily)

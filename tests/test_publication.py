@@ -1,0 +1,222 @@
+"""The copy of the statistics on a PostgreSQL server: whole or not at all, for reading only."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from automation_pipelines.catalogue.measures import VIEWS, View
+from automation_pipelines.catalogue.statistics import PUBLISHED
+from automation_pipelines.catalogue.types import Statistic
+from automation_pipelines.errors import ConfigurationError, StatsDatabaseError
+from automation_pipelines.files import FileStore
+from automation_pipelines.ledger.database import Database
+from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.stats import postgres, publish, restate
+from automation_pipelines.stats.postgres import ANALYST, publish_copy
+from tests.past import MIGRATED, NOON, plan, settle, tell
+
+SQL = SqlFiles()
+TABLES = [each.name for each in PUBLISHED]
+
+
+class Company:
+    """A ledger, its files, and where its statistics are published."""
+
+    def __init__(self, home: Path) -> None:
+        self.ledger = Database.open(f"sqlite:///{home / 'ledger.db'}")
+        self.ledger.migrate(MIGRATED)
+        self.files = FileStore(home / "files")
+        self.target = home / "analytics.duckdb"
+
+    def send(self, count: int, *, days_ago: int = 0) -> None:
+        """So many messages go out, and the first is clicked; the file is published."""
+        due = NOON - timedelta(days=days_ago)
+        work = plan(
+            self.ledger,
+            *({"due_at": due, "occurrence": days_ago, "subject_id": n} for n in range(count)),
+            run_id=f"{days_ago}-{count}",
+        )
+        for job in work:
+            settle(self.ledger, job, "completed", minutes=1)
+        tell(self.ledger, (f"{days_ago}-{count}", "clicked", work[0]))
+        restate(self.ledger, self.files, SQL, [due.date()], as_of=NOON)
+        publish(self.ledger, self.files, SQL, self.target, as_of=NOON)
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    made = Company(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+@contextmanager
+def reading(url: str) -> Iterator[psycopg.Connection]:
+    """A reader whose transactions each see one state, as those of reports do."""
+    with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield connection
+
+
+def sent(connection: psycopg.Connection) -> object:
+    row = connection.execute(
+        "SELECT (SELECT sum(sent) FROM analytics.campaign_daily), "
+        "(SELECT sum(sent) FROM analytics.campaign_rates)"
+    ).fetchone()
+    assert row
+    assert row[0] == row[1]
+    return row[0]
+
+
+def test_the_copy_says_what_the_file_says(company: Company, postgres_url: str) -> None:
+    company.send(3)
+    first = publish_copy(company.target, postgres_url, "analytics")
+    assert (first.written, first.notices) == (sum(first.added.values()), ())
+    with duckdb.connect(str(company.target), read_only=True) as file, psycopg.connect(postgres_url) as server:
+        server.execute("SET TimeZone = 'UTC'")
+        for name in (*TABLES, *VIEWS):
+            there = server.execute(f"SELECT * FROM analytics.{name}").fetchall()
+            assert sorted(map(repr, there)) == sorted(map(repr, file.sql(f"FROM {name}").fetchall())), name
+        comments = server.execute(
+            "SELECT c.relname || '.' || a.attname, format_type(a.atttypid, NULL), "
+            "col_description(c.oid, a.attnum), obj_description(c.oid) FROM pg_attribute AS a "
+            "JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'v') "
+            "WHERE c.relnamespace = 'analytics'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped"
+        ).fetchall()
+    said = {name: (kind, words, table) for name, kind, words, table in comments}
+    shown: tuple[Statistic | View, ...] = (*PUBLISHED, *VIEWS.values())
+    assert {name: words for name, (_, words, _) in said.items()} == {
+        f"{each.name}.{column.name}": column.doc for each in shown for column in each.columns
+    }
+    assert {table for _, _, table in said.values()} == {f"One row is {each.row}." for each in shown}
+    assert said["campaign_daily.day"][0] == "date"
+    assert said["campaign_rates.sent"][0] == "bigint"
+    assert said["campaign_rates.human_click_rate"][0] == "double precision"
+
+
+def test_only_what_changed_is_written(company: Company, postgres_url: str) -> None:
+    company.send(2, days_ago=1)
+    publish_copy(company.target, postgres_url, "analytics")
+    assert publish_copy(company.target, postgres_url, "analytics").written == 0
+    company.send(1)
+    again = publish_copy(company.target, postgres_url, "analytics")
+    assert (again.added["campaign_daily"], again.removed["campaign_daily"]) == (1, 0)
+    assert (again.added["campaign_totals"], again.removed["campaign_totals"]) == (1, 1)
+
+
+def test_who_reads_meanwhile_sees_the_old_whole_and_nobody_waits(company: Company, postgres_url: str) -> None:
+    company.send(2, days_ago=1)
+    publish_copy(company.target, postgres_url, "analytics")
+    with reading(postgres_url) as reader:
+        assert sent(reader) == 2
+        company.send(3)
+        publish_copy(company.target, postgres_url, "analytics")
+        assert sent(reader) == 2
+        reader.rollback()
+        assert sent(reader) == 5
+
+
+def test_a_publication_that_dies_half_way_changes_nothing(company: Company, postgres_url: str) -> None:
+    company.send(2, days_ago=1)
+    publish_copy(company.target, postgres_url, "analytics")
+    company.send(3)
+    with psycopg.connect(postgres_url, autocommit=True) as other, psycopg.connect(postgres_url) as holder:
+        # It stops at the last table, all others being written, until it is killed there.
+        holder.execute(f"LOCK TABLE analytics.{TABLES[-1]} IN SHARE MODE")
+        waiting = (
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+
+        def kill() -> None:
+            while not (found := other.execute(waiting).fetchall()):
+                other.execute("SELECT pg_sleep(0.02)")
+            other.execute("SELECT pg_terminate_backend(%s)", found[0])
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(StatsDatabaseError, match="What was there is there still"):
+            publish_copy(company.target, postgres_url, "analytics")
+        killer.join()
+        holder.rollback()
+        assert sent(other) == 2
+        publish_copy(company.target, postgres_url, "analytics")
+        assert sent(other) == 5
+
+
+def test_an_analyst_reads_everything_and_changes_nothing(company: Company, postgres_url: str) -> None:
+    company.send(1)
+    publish_copy(company.target, postgres_url, "analytics")
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("CREATE TABLE analytics.later AS SELECT 1 AS one")
+        server.execute(f"SET ROLE {ANALYST}")
+        for name in (*TABLES, *VIEWS, "later"):
+            server.execute(f"SELECT * FROM analytics.{name}")
+        for forbidden in (
+            "DELETE FROM analytics.campaign_daily",
+            "UPDATE analytics.tenants SET name = ''",
+            "CREATE TABLE analytics.own (a int)",
+            "DROP VIEW analytics.campaign_rates",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                server.execute(forbidden)
+        server.execute("RESET ROLE")
+        assert server.execute(
+            "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [ANALYST]
+        ).fetchall() == [(False,)]
+
+
+def test_what_a_login_may_not_do_is_said(
+    company: Company, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.send(1)
+    monkeypatch.setattr(postgres, "ANALYST", "nobody_yet")
+    name = sa.make_url(postgres_url).database
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("DROP ROLE IF EXISTS stats_writer")
+        server.execute("CREATE ROLE stats_writer LOGIN PASSWORD 'secret'")
+        url = sa.make_url(postgres_url).set(username="stats_writer", password="secret")
+        own = url.render_as_string(hide_password=False)
+        with pytest.raises(StatsDatabaseError, match="permission denied") as refused:
+            publish_copy(company.target, own, "analytics")
+        assert "secret" not in str(refused.value)
+        server.execute(f'GRANT CREATE ON DATABASE "{name}" TO stats_writer')
+        copied = publish_copy(company.target, own, "analytics")
+        assert copied.written
+        assert "have an administrator run `CREATE ROLE nobody_yet NOLOGIN`" in copied.notices[0]
+        server.execute("DROP OWNED BY stats_writer CASCADE")
+        server.execute("DROP ROLE stats_writer")
+
+
+def test_a_table_of_an_older_version_gets_this_ones_columns(company: Company, postgres_url: str) -> None:
+    company.send(2)
+    publish_copy(company.target, postgres_url, "analytics")
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute(
+            "DROP VIEW analytics.campaign_rates, analytics.campaign_rates_daily, analytics.step_rates"
+        )
+        server.execute("ALTER TABLE analytics.campaign_daily DROP COLUMN clicked, ADD COLUMN old int")
+        server.execute("ALTER TABLE analytics.campaign_daily ALTER COLUMN sent TYPE int")
+        server.execute("CREATE VIEW analytics.mine AS SELECT planned FROM analytics.campaign_daily")
+        publish_copy(company.target, postgres_url, "analytics")
+        assert sent(server) == 2
+        assert server.execute("SELECT planned FROM analytics.mine").fetchall() == [(2,)]
+        server.execute("CREATE VIEW analytics.theirs AS SELECT sent FROM analytics.campaign_daily")
+        server.execute("ALTER TABLE analytics.campaign_daily ADD COLUMN old int")
+        publish_copy(company.target, postgres_url, "analytics")
+        assert server.execute("SELECT sent FROM analytics.theirs").fetchall() == [(2,)]
+
+
+def test_a_server_that_is_away_is_told_without_its_password(company: Company) -> None:
+    company.send(1)
+    with pytest.raises(StatsDatabaseError, match=r"127\.0\.0\.1:1.*automation stats publish") as away:
+        publish_copy(company.target, "postgresql://me:secret@127.0.0.1:1/bi", "analytics")
+    assert "secret" not in str(away.value)
+    with pytest.raises(ConfigurationError, match="AUTOMATION_STATS_URL is no PostgreSQL"):
+        publish_copy(company.target, "sqlite:///x.db", "analytics")
