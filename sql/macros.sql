@@ -94,3 +94,6 @@ CREATE OR REPLACE MACRO local_time(moment, zone) AS timezone(zone, moment);
 
 -- A date and a time of day written HH:MM, as clocks show them.
 CREATE OR REPLACE MACRO date_at(day, clock) AS CAST(day AS DATE) + CAST(clock AS TIME);
+
+-- The day of the week of a date or local time: Monday is 1, Sunday 7.
+CREATE OR REPLACE MACRO weekday_of(local) AS isodow(local);

@@ -189,6 +189,7 @@ def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
         "settled": JOBS,
         "events": FEEDBACK,
         "decisions": DECISIONS,
+        "profiles": JOBS,
     }
     return [
         _statistic_spec(

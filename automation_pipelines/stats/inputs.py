@@ -18,7 +18,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.selection import midnight
-from automation_pipelines.stats import measures
+from automation_pipelines.stats import measures, standing
 
 _HELD = [str(reason) for reason in Reason if reason not in SETTLED]
 _RECORD = ["live", "manual"]  # test runs and reconstructed days count nowhere
@@ -49,6 +49,7 @@ def of_day(kept: Kept, day: date) -> dict[str, pl.DataFrame]:
         "events": daily.events_of_jobs_due(kept.database, lo, hi),
         "decisions": held,
         "settled": daily.settled_among(kept.database, held.select(KEY)),
+        "profiles": daily.profiles(kept.database),
     }
 
 
@@ -71,6 +72,11 @@ def _profiles(kept: Kept) -> pl.DataFrame:
 
 _AT_PUBLICATION: Mapping[str, Callable[[Kept], pl.DataFrame]] = {
     "profiles": _profiles,
+    "declared_steps": lambda kept: standing.declared_steps(kept.database),
+    "subject_orders": lambda kept: standing.subject_orders(kept.database, kept.as_of),
+    "running_campaigns": lambda kept: standing.running_campaigns(kept.database),
+    "queue": lambda kept: standing.queue(kept.database, kept.as_of),
+    "last_tick": lambda kept: standing.last_tick(kept.database),
     "measure_definitions": lambda _: measures.definitions(),
 }
 

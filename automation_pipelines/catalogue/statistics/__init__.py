@@ -6,7 +6,16 @@ twice; columns that add up say so. A statistic stands after those it is computed
 
 from automation_pipelines.catalogue.statistics.campaigns import CAMPAIGN_DAILY, CAMPAIGN_TOTALS
 from automation_pipelines.catalogue.statistics.definitions import MEASURES_TABLE
+from automation_pipelines.catalogue.statistics.journeys import TIMELINE_PROGRESS, WORKFLOW_RUNS
 from automation_pipelines.catalogue.statistics.messages import MESSAGE_FACTS
+from automation_pipelines.catalogue.statistics.overview import TENANT_OVERVIEW
+from automation_pipelines.catalogue.statistics.responses import (
+    DECISION_DAILY,
+    DELIVERABILITY_DAILY,
+    SEND_TIME_RESPONSE,
+    SEND_TIME_TOTALS,
+    STEP_FUNNEL,
+)
 from automation_pipelines.catalogue.statistics.service import JOB_HEALTH, SLA_DAILY
 from automation_pipelines.catalogue.statistics.tenants import TENANTS
 from automation_pipelines.catalogue.types import Statistic
@@ -21,6 +30,14 @@ STATISTICS: dict[str, Statistic] = {
         JOB_HEALTH,
         TENANTS,
         MEASURES_TABLE,
+        STEP_FUNNEL,
+        DECISION_DAILY,
+        DELIVERABILITY_DAILY,
+        SEND_TIME_RESPONSE,
+        SEND_TIME_TOTALS,
+        WORKFLOW_RUNS,
+        TIMELINE_PROGRESS,
+        TENANT_OVERVIEW,
     )
 }
 
