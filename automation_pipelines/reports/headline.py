@@ -1,0 +1,124 @@
+"""The key figures: what it earned first, as surely as it is known, then what was sent and what came back."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from automation_pipelines.catalogue.measures import MEASURES
+from automation_pipelines.experiments import ALPHA
+from automation_pipelines.reports.asked import Asked, rate, total
+from automation_pipelines.reports.numerals import (
+    change,
+    count,
+    counted,
+    money,
+    points,
+    share,
+    span,
+    span_of_points,
+)
+from automation_pipelines.reports.parts import KeyFigure
+from automation_pipelines.reports.wording import MODELS
+
+_FEW = 100
+"""Messages below which a rate needs its interval beside it to be read at all."""
+
+
+_CREDITED = "Credited is not caused: some would have come anyway."
+
+
+def key_figures(asked: Asked) -> tuple[KeyFigure, ...]:
+    """What people ask first, in the order they should."""
+    now, before = asked.rows("campaign_daily"), asked.before("campaign_daily")
+    rates = (_rate(name, now, before) for name in ("human_click_rate", "unsubscribe_rate", "complaint_rate"))
+    return (*_lift(asked), *_credited(asked), _sent(now, before), *rates)
+
+
+def _lift(asked: Asked) -> Iterator[KeyFigure]:
+    """What those held out did not do: only where there is one figure, for they do not add up."""
+    rows = asked.ever("holdout_lift")
+    if rows.height != 1 or rows["difference"][0] is None:
+        return
+    row = rows.row(0, named=True)
+    sure = row["p_value"] is not None and row["p_value"] < ALPHA
+    judged = (
+        "More than chance explains."
+        if sure
+        else "This could be chance: it shows neither an effect nor that there is none."
+    )
+    between = span_of_points(row["difference_low"], row["difference_high"])
+    yield KeyFigure(
+        "Caused by the campaign: more who converted",
+        points(row["difference"]),
+        f"95 % sure it lies in {between}, compared with {count(row['held_out'])} people held out. {judged}",
+        _incremental(
+            row["incremental_revenue"],
+            row["incremental_revenue_low"],
+            row["incremental_revenue_high"],
+            row["currency"],
+        ),
+    )
+
+
+def _incremental(value: float | None, low: float | None, high: float | None, currency: str) -> str:
+    if value is None:
+        return ""
+    between = f"{money(low, currency)} to {money(high, currency)}"
+    return f"In money: {money(value, currency)} ({between}), since it began"
+
+
+def _credited(asked: Asked) -> Iterator[KeyFigure]:
+    """Revenue by the installation's model, one figure for each currency."""
+    model = _model(asked)
+    now, before = (
+        _of_model(rows, model)
+        for rows in (asked.rows("attribution_daily"), asked.before("attribution_daily"))
+    )
+    if now.is_empty():
+        return
+    sums = now.group_by("currency").agg(pl.col("revenue", "conversions").sum())
+    for currency, revenue, conversions in sums.sort("revenue", "currency", descending=True).rows():
+        past = before.filter(pl.col("currency") == currency) if not before.is_empty() else before
+        yield KeyFigure(
+            "Revenue credited to messages",
+            money(revenue, currency),
+            f"{counted(conversions, 'conversion')}, {MODELS[model]}. {_CREDITED}",
+            _compared(revenue, total(past, "revenue"), money(total(past, "revenue"), currency)),
+        )
+
+
+def _model(asked: Asked) -> str:
+    """The model the installation goes by."""
+    told = asked.ever("campaign_returns")
+    return "last" if told.is_empty() else str(told["model"][0])
+
+
+def _of_model(rows: pl.DataFrame, model: str) -> pl.DataFrame:
+    if rows.is_empty():
+        return rows
+    return rows.filter(pl.col("model") == model, pl.col("campaign").is_not_null())
+
+
+def _sent(now: pl.DataFrame, before: pl.DataFrame) -> KeyFigure:
+    sent, past = total(now, "sent"), total(before, "sent")
+    about = f"of {count(total(now, 'moments'))} that fell due"
+    return KeyFigure("Messages sent", count(sent), about, _compared(sent, past, count(past)))
+
+
+def _rate(name: str, now: pl.DataFrame, before: pl.DataFrame) -> KeyFigure:
+    measure, found, past = MEASURES[name], rate(now, name), rate(before, name)
+    between = found.interval
+    about = f"{count(found.part)} of {count(found.whole)}"
+    if found.part and found.value is not None:
+        about += f"; by chance anything from {span(between.low, between.high)}"
+    if 0 < found.whole < _FEW:
+        about += ". Few messages: read with care"
+    compared = f"{share(past.value)} before" if past.whole else _NOTHING_BEFORE
+    return KeyFigure(measure.title, share(found.value), about, compared)
+
+
+_NOTHING_BEFORE = "nothing before to compare with"
+
+
+def _compared(now: float, before: float, told: str) -> str:
+    return f"{change(now, before)} ({told} before)" if before else _NOTHING_BEFORE

@@ -1,0 +1,262 @@
+"""How each kind of chart is laid out, in points: the only place that imports Matplotlib's drawing parts.
+
+It is imported when something is drawn, no earlier.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import date
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from automation_pipelines.reports import numerals
+from automation_pipelines.reports.charts import Bars, Estimate, Forest, Heat, Mark, Series, Timeline, Unit
+from automation_pipelines.reports.inks import HEATS, ink, of_tone
+
+WIDTH = 480
+_TEXT, _SMALL = 13.0, 12.0
+_ROW = 24
+_LONGEST = 46
+
+
+def bars(chart: Bars) -> Figure:
+    """Lying bars with their labels beside or above them."""
+    step = 46 if chart.above else _ROW
+    height = sum(len(group.bars) * step + (28 if group.title else 4) for group in chart.groups)
+    figure, axes = _canvas(height)
+    left = 0.0 if chart.above else 128.0
+    most = max((bar.value for group in chart.groups for bar in group.bars), default=0) or 1
+    room, y = WIDTH - left - 112, 0.0
+    for group in chart.groups:
+        if group.title:
+            _write(axes, 0, y + 14, clean(group.title), weight="bold")
+        y += 28 if group.title else 4
+        for bar in group.bars:
+            middle = y + step / 2 + (8 if chart.above else 0)
+            _write(axes, 0, y + 10 if chart.above else middle, clean(bar.label, _LONGEST))
+            length = max(room * bar.value / most, 1.5 if bar.value else 0)
+            axes.barh(middle, length, height=15, left=left, color=of_tone(bar.tone), linewidth=0)
+            _write(axes, left + length + 7, middle, bar.told)
+            y += step
+    return figure
+
+
+def timeline(chart: Timeline) -> Figure:
+    """Upright bars by day, and a rate below them on the same days."""
+    several, rate = len(chart.bars) > 1, chart.rate
+    top = 30.0
+    height = 176.0 + (138.0 if rate else 0.0)
+    figure, back = _canvas(height)
+    _legend(back, chart.bars, several=several)
+    upper = _axes(figure, 44, top, WIDTH - 52, 118)
+    _stack(upper, chart)
+    _value_axis(upper, Unit.COUNT)
+    _day_axis(upper, chart.days)
+    if rate is not None:
+        _write(back, 0, top + 158, rate.name, weight="bold", size=_SMALL)
+        lower = _axes(figure, 44, top + 172, WIDTH - 52, 86)
+        _line(lower, rate)
+        _value_axis(lower, Unit.SHARE)
+        _day_axis(lower, chart.days)
+    return figure
+
+
+def _stack(axes: Axes, chart: Timeline) -> None:
+    base = [0.0] * len(chart.days)
+    for series in chart.bars:
+        values = [value or 0.0 for value in series.values]
+        axes.bar(range(len(base)), values, width=0.78, bottom=base, color=of_tone(series.tone), linewidth=0)
+        base = [low + value for low, value in zip(base, values, strict=True)]
+    axes.set_ylim(0, max([*base, 1]) * 1.08)
+
+
+def _line(axes: Axes, rate: Series) -> None:
+    at = [number for number, value in enumerate(rate.values) if value is not None]
+    values = [value for value in rate.values if value is not None]
+    axes.plot(at, values, color=of_tone(rate.tone), linewidth=1.8, marker="o", markersize=3.4)
+    axes.set_ylim(0, (max(values, default=0) or 0.01) * 1.15)
+
+
+def _legend(axes: Axes, series: Sequence[Series], *, several: bool) -> None:
+    x = 0.0
+    for one in series:
+        if several:
+            axes.barh(10, 12, height=12, left=x, color=of_tone(one.tone), linewidth=0)
+            x += 18
+        _write(axes, x, 10, one.name, weight="bold", size=_SMALL)
+        x += 7.4 * len(one.name) + 22
+
+
+def _day_axis(axes: Axes, days: Sequence[date]) -> None:
+    axes.set_xlim(-0.6, len(days) - 0.4)
+    every = max(1, -(-len(days) // 5))
+    at = list(range(0, len(days), every))
+    axes.set_xticks(at, [f"{days[number].day} {days[number]:%b}" for number in at])
+
+
+def _value_axis(axes: Axes, unit: Unit) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
+
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=unit is Unit.COUNT))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _told(value, unit)))
+    axes.grid(axis="y", color=ink("line"), linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def forest(chart: Forest) -> Figure:
+    """Intervals with their estimates, and lines to compare with."""
+    step, top = 50, 26 if chart.marks else 6
+    under = top + step * len(chart.rows)
+    figure, back = _canvas(under + 32)
+    axes = _axes(figure, 16, top, WIDTH - 40, step * len(chart.rows))
+    axes.set_ylim(under - top, 0)
+    axes.set_xlim(*_scope(chart))
+    for mark in chart.marks:
+        _mark(axes, mark)
+    for number, row in enumerate(chart.rows):
+        y = step * number
+        _write(back, 0, top + y + 12, clean(row.label, 34), weight="bold")
+        back.text(WIDTH, top + y + 12, row.told, ha="right", va="center", size=_TEXT, color=ink("ink"))
+        _whisker(axes, row, y + 33)
+    _shares(axes, chart.unit)
+    return figure
+
+
+def _scope(chart: Forest) -> tuple[float, float]:
+    ends = [end for row in chart.rows for end in (row.low, row.high)] + [mark.at for mark in chart.marks]
+    low, high = min(ends), max(ends)
+    if chart.unit is Unit.SHARE:
+        low = 0.0
+    if chart.until is not None:
+        return low, chart.until
+    room = (high - low or 0.01) * 0.05
+    return (low - (0 if chart.unit is Unit.SHARE else room), high + room)
+
+
+def _mark(axes: Axes, mark: Mark) -> None:
+    axes.axvline(mark.at, color=of_tone(mark.tone), linewidth=1.2, dashes=(4, 3))
+    axes.annotate(
+        mark.label,
+        (mark.at, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        size=_SMALL,
+        color=ink("quiet"),
+        annotation_clip=False,
+    )
+
+
+def _whisker(axes: Axes, row: Estimate, y: float) -> None:
+    colour = of_tone(row.tone)
+    axes.plot([row.low, row.high], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
+    axes.plot([row.low, row.low], [y - 5, y + 5], color=colour, linewidth=1.6)
+    axes.plot([row.high, row.high], [y - 5, y + 5], color=colour, linewidth=1.6)
+    axes.plot([row.value], [y], color=colour, marker="o", markersize=8.5, linewidth=0)
+
+
+def _shares(axes: Axes, unit: Unit) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
+
+    axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _told(value, unit)))
+    axes.grid(axis="x", color=ink("line"), linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def heat(chart: Heat) -> Figure:
+    """A grid of cells; their scale is told below it."""
+    left, top = 84.0, 24.0
+    wide, high = (WIDTH - left) / len(chart.columns), 28.0 if chart.written else 24.0
+    under = top + high * len(chart.rows)
+    figure, axes = _canvas(under + 44)
+    _columns(axes, chart, left, wide)
+    found = [value for row in chart.values for value in row if value is not None]
+    low, most = min(found, default=0.0), max(found, default=1.0)
+    for number, (label, row) in enumerate(zip(chart.rows, chart.values, strict=True)):
+        middle = top + high * (number + 0.5)
+        _write(axes, 0, middle, clean(label, 16), size=_SMALL)
+        for place, value in enumerate(row):
+            if value is not None:
+                level = _level(value, low, most)
+                x = left + wide * place
+                axes.barh(middle, wide - 1.5, height=high - 1.5, left=x, color=ink(f"heat-{level}"))
+                if chart.written:
+                    _in_cell(axes, x + wide / 2, middle, value, level)
+    _scale(axes, chart, left, under + 28)
+    return figure
+
+
+def _columns(axes: Axes, chart: Heat, left: float, wide: float) -> None:
+    every = max(1, -(-30 // int(wide)))
+    for place in range(0, len(chart.columns), every):
+        text = chart.columns[place]
+        axes.text(
+            left + wide * (place + 0.5), 12, text, ha="center", va="center", size=_SMALL, color=ink("quiet")
+        )
+
+
+def _in_cell(axes: Axes, x: float, y: float, value: float, level: int) -> None:
+    text = f"{value * 100:.0f}"
+    axes.text(x, y, text, ha="center", va="center", size=_SMALL, color=ink(f"on-heat-{level}"))
+
+
+def _level(value: float, low: float, most: float) -> int:
+    return min(HEATS - 1, int((value - low) / (most - low) * HEATS)) if most > low else HEATS - 1
+
+
+def _scale(axes: Axes, chart: Heat, left: float, y: float) -> None:
+    lightest, darkest = chart.scale
+    axes.text(left, y, lightest, ha="left", va="center", size=_SMALL, color=ink("quiet"))
+    start = left + 7.0 * len(lightest) + 10
+    for level in range(HEATS):
+        axes.barh(y, 20, height=12, left=start + 20 * level, color=ink(f"heat-{level}"), linewidth=0)
+    axes.text(start + 20 * HEATS + 8, y, darkest, ha="left", va="center", size=_SMALL, color=ink("quiet"))
+
+
+def clean(text: str, longest: int = 54) -> str:
+    """One line without what cannot be seen; cut where it is long."""
+    seen = "".join(" " if unicodedata.category(one)[0] == "Z" else one for one in text)
+    seen = "".join(one if one.isprintable() else " " for one in seen)
+    line = " ".join(seen.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def _canvas(height: float) -> tuple[Figure, Axes]:
+    """A figure whose axes count points from the upper left corner."""
+    figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
+    FigureCanvasSVG(figure)
+    axes = _axes(figure, 0, 0, WIDTH, height)
+    axes.set_xlim(0, WIDTH)
+    axes.set_ylim(height, 0)
+    axes.axis("off")
+    return figure, axes
+
+
+def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    whole = figure.get_size_inches()[1] * 72
+    axes = figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole))
+    axes.patch.set_visible(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0, labelsize=_SMALL, labelcolor=ink("quiet"), pad=5)
+    axes.tick_params(axis="x", pad=8)
+    return axes
+
+
+def _write(axes: Axes, x: float, y: float, text: str, *, weight: str = "normal", size: float = _TEXT) -> None:
+    axes.text(x, y, text, ha="left", va="center", size=size, weight=weight, color=ink("ink"))
+
+
+def _told(value: float, unit: Unit) -> str:
+    match unit:
+        case Unit.COUNT:
+            return numerals.count(value)
+        case Unit.SHARE:
+            return f"{value * 100:.3g}\N{NO-BREAK SPACE}%"
+        case Unit.POINTS:
+            return f"{value * 100:+.3g}".replace("-", "\N{MINUS SIGN}").replace("+0", "0")

@@ -1,0 +1,103 @@
+"""The published statistics, opened for reading alone. What they mean is the sections' business."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from automation_pipelines.catalogue.statistics import STATISTICS
+from automation_pipelines.engine import FRAME_TYPES
+from automation_pipelines.errors import RefusedError
+from automation_pipelines.reports.period import Period, Question
+
+_PUBLISH = "run `automation stats restate` and `automation stats publish`"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The tables of one file of statistics."""
+
+    connection: duckdb.DuckDBPyConnection
+    path: Path
+    tables: frozenset[str]
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator["Published"]:
+        """Open the file; `RefusedError` says what to run where there is none, or an unreadable one."""
+        if not path.exists():
+            msg = f"nothing is published at {path}: {_PUBLISH}"
+            raise RefusedError(msg)
+        try:
+            connection = duckdb.connect(str(path), read_only=True)
+        except duckdb.Error as error:
+            msg = f"{path} cannot be read as statistics ({error}): {_PUBLISH}"
+            raise RefusedError(msg) from None
+        with connection:
+            names = connection.sql("SELECT table_name FROM information_schema.tables").fetchall()
+            yield cls(connection, path, frozenset(name for (name,) in names))
+
+    def lacks(self, *names: str) -> bool:
+        """Whether one of these tables is not in the file."""
+        return not self.tables.issuperset(names)
+
+    def rows(self, name: str, question: Question, period: Period | None = None) -> pl.DataFrame:
+        """The rows that a question is about, where the table knows: of its tenant, campaign and days.
+
+        A table that an older version did not publish has no rows.
+        """
+        if name not in self.tables:
+            return pl.DataFrame()
+        schema = _schema(name)
+        bounds: dict[str, tuple[str, object]] = {
+            "tenant": ("tenant_id = $tenant", question.tenant),
+            "campaign": ("campaign = $campaign", question.campaign),
+            "first": ("day >= $first", period and period.first),
+            "last": ("day <= $last", period and period.last),
+        }
+        asked = {
+            key: (test, value)
+            for key, (test, value) in bounds.items()
+            if value is not None and test.split()[0] in schema
+        }
+        where = " AND ".join(test for test, _ in asked.values()) or "true"
+        key = ", ".join(STATISTICS[name].key)
+        statement = f"SELECT {', '.join(schema)} FROM {name} WHERE {where} ORDER BY {key}"
+        try:
+            found = self.connection.sql(statement, params={key: value for key, (_, value) in asked.items()})
+        except duckdb.BinderException as error:
+            first_line = str(error).splitlines()[0]
+            msg = f"{self.path} was published by another version ({name}: {first_line}): {_PUBLISH}"
+            raise RefusedError(msg) from None
+        frame: pl.DataFrame = found.pl()
+        return frame.cast(schema)  # type: ignore[arg-type]
+
+    def known(self, column: str) -> list[str | int]:
+        """The campaigns or tenants there are numbers of."""
+        found = self.connection.sql(f"SELECT DISTINCT {column} FROM campaign_daily ORDER BY 1").fetchall()
+        return [value for (value,) in found]
+
+    def tenants(self) -> dict[int, str]:
+        """The tenants' names, of those that have one."""
+        if self.lacks("tenants"):
+            return {}
+        found = self.connection.sql("SELECT tenant_id, name FROM tenants WHERE name IS NOT NULL").fetchall()
+        return dict(found)
+
+    def days(self, question: Question) -> Period | None:
+        """The first and the last day with anything to tell of whom the question is about."""
+        rows = self.rows("campaign_daily", question)
+        if rows.is_empty():
+            return None
+        return Period(
+            *rows.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
+        )
+
+
+@cache
+def _schema(name: str) -> dict[str, pl.DataType]:
+    return {column.name: FRAME_TYPES[column.type] for column in STATISTICS[name].columns}

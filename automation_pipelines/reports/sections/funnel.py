@@ -1,0 +1,74 @@
+"""From what was planned to what converted, step by step."""
+
+import polars as pl
+
+from automation_pipelines.reports.asked import Asked
+from automation_pipelines.reports.charts import Bar, Bars, Group
+from automation_pipelines.reports.numerals import count, share
+from automation_pipelines.reports.parts import Numbers, Section
+from automation_pipelines.reports.wording import STAGES
+
+_DRAWN = 4
+"""Steps in the chart; all of them are in the table."""
+
+
+_COUNTED = (
+    "A message counts on the day it was due, whenever people clicked it. Converted, as told: an event said "
+    "so of the message; sales that it is credited with are among the key figures."
+)
+
+
+def funnel(asked: Asked) -> Section:
+    """Per step of a campaign; of a tenant, all messages together."""
+    title = "From planned to converted" if not asked.of_campaign else "From planned to converted, by step"
+    rows = asked.rows("step_funnel")
+    if rows.is_empty() or not rows["planned"].sum():
+        return asked.nothing("funnel", title, "step_funnel", "No message was planned in this period.")
+    whole = rows.select(pl.col(list(STAGES)).sum()).row(0, named=True)
+    steps = _steps(rows) if asked.of_campaign else []
+    shown = [("", whole)] if len(steps) < 2 else steps[:_DRAWN]  # noqa: PLR2004
+    listed = [("All steps", whole)] if len(steps) < 2 else [*steps, ("All steps", whole)]  # noqa: PLR2004
+    notes: tuple[str, ...] = (_COUNTED,)
+    if len(steps) > _DRAWN:
+        notes = (f"The chart shows the {_DRAWN} steps with most messages of {len(steps)}.", *notes)
+    return Section(
+        "funnel",
+        title,
+        _finding(whole),
+        chart=Bars(tuple(Group(name, _bars(stages)) for name, stages in shown)),
+        drawn=_finding(whole),
+        numbers=Numbers(
+            ("Step", *STAGES.values()),
+            tuple((name, *(count(stages[stage]) for stage in STAGES)) for name, stages in listed),
+        ),
+        notes=notes,
+    )
+
+
+def _steps(rows: pl.DataFrame) -> list[tuple[str, dict[str, int]]]:
+    summed = (
+        rows.group_by("step")
+        .agg(pl.col(list(STAGES)).sum())
+        .sort("planned", "step", descending=[True, False])
+    )
+    return [(row.pop("step"), row) for row in summed.iter_rows(named=True)]
+
+
+def _bars(stages: dict[str, int]) -> tuple[Bar, ...]:
+    return tuple(Bar(words, stages[stage], _told(stages, stage)) for stage, words in STAGES.items())
+
+
+def _told(stages: dict[str, int], stage: str) -> str:
+    if stage in ("planned", "sent") or not stages["sent"]:
+        return count(stages[stage])
+    return f"{count(stages[stage])} · {share(stages[stage] / stages['sent'])}"
+
+
+def _finding(whole: dict[str, int]) -> str:
+    if not whole["sent"]:
+        return f"{count(whole['planned'])} messages were planned; none of them has been sent."
+    clicked, converted = (share(whole[stage] / whole["sent"]) for stage in ("clicked", "converted"))
+    return (
+        f"Of {count(whole['planned'])} messages planned, {count(whole['sent'])} were sent; "
+        f"people clicked in {clicked} of those, and {converted} converted."
+    )
