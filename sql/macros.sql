@@ -97,3 +97,25 @@ CREATE OR REPLACE MACRO date_at(day, clock) AS CAST(day AS DATE) + CAST(clock AS
 
 -- The day of the week of a date or local time: Monday is 1, Sunday 7.
 CREATE OR REPLACE MACRO weekday_of(local) AS isodow(local);
+
+-- What a customer's doing with a message is worth: the weights of every engagement score.
+CREATE OR REPLACE MACRO engagement_points(deed) AS
+    CASE deed
+        WHEN 'opened' THEN 5.0
+        WHEN 'clicked' THEN 10.0
+        WHEN 'replied' THEN 20.0
+        WHEN 'converted' THEN 30.0
+        WHEN 'unsubscribed' THEN -30.0
+        WHEN 'complained' THEN -50.0
+        ELSE 0.0
+    END;
+
+-- What points of a moment still count for at another: half of them after 30 days, which are 43,200 minutes.
+CREATE OR REPLACE MACRO halved(points, moment, later) AS
+    points * power(0.5, (minutes_of(later) - minutes_of(moment)) / 43200.0);
+
+-- A month as a number that counts up: of the year 0, January is 0.
+CREATE OR REPLACE MACRO month_number(local) AS CAST(year(local) * 12 + month(local) - 1 AS BIGINT);
+
+-- The first day of a month given as such a number.
+CREATE OR REPLACE MACRO first_of_month(number) AS make_date(CAST(number // 12 AS BIGINT), number % 12 + 1, 1);

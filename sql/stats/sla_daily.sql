@@ -4,6 +4,7 @@ WITH due AS (
         tenant_id,
         coalesce(escalation_level, 0) AS level,
         (epoch(resolved_at) - epoch(created_at)) / 60.0 AS minutes,
+        minutes_of(coalesce(resolved_at, $as_of)) - minutes_of(sla_due_at) AS minutes_over,
         CASE
             WHEN resolved_at <= sla_due_at THEN 'in_time'
             WHEN resolved_at > sla_due_at THEN 'late'
@@ -28,7 +29,9 @@ SELECT
     sum(CASE WHEN level >= 2 THEN 1 ELSE 0 END) AS escalated_2,
     sum(CASE WHEN level >= 3 THEN 1 ELSE 0 END) AS escalated_3,
     sum(CASE WHEN level >= 4 THEN 1 ELSE 0 END) AS escalated_4,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes) AS median_minutes_to_resolve
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes) AS median_minutes_to_resolve,
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY minutes) AS p90_minutes_to_resolve,
+    sum(CASE WHEN answer IN ('late', 'overdue') THEN minutes_over ELSE 0 END) AS minutes_over
 FROM due
 GROUP BY tenant_id
 ORDER BY tenant_id
