@@ -14,7 +14,7 @@ from automation_pipelines.cli.front import NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.extraction import extract
-from automation_pipelines.feedback import REJECTED
+from automation_pipelines.feedback import REJECTED, inbox_of, open_inbox
 from automation_pipelines.feedback import ingest as read_all
 from automation_pipelines.stats import demands
 from automation_pipelines.stats import publish as publish_all
@@ -118,15 +118,15 @@ def feedback() -> None:
 @click.option("--mailbox", metavar="URL", help="imaps://user:password@host/INBOX, or a directory with mails.")
 @click.pass_obj
 def ingest(front: Front, directory: Path | None, mailbox: str | None) -> None:
-    """Read the files of feedback in DIRECTORY (default: feedback/ in the home directory), then the mailbox.
+    """Read the files of feedback in DIRECTORY (default: the installation's inbox), then the mailbox.
 
     Files are JSON Lines in our own words, posts of a provider in the folder of its name, mails in mail/.
     """
-    inbox = directory or front.settings.feedback
+    inbox = open_inbox(str(directory)) if directory else inbox_of(front.settings)
     done = read_all(front.database, front.sqlfiles, front.settings, inbox, mailbox=mailbox, now=front.now)
     click.echo(
         f"{counted(done.files, 'file')}: {counted(done.events, 'event')}, {done.duplicates} known already, "
         f"{counted(done.rejected, 'line')} rejected, {counted(done.proved, 'doubtful job')} proved sent"
     )
     if done.rejected:
-        click.echo(f"the rejected lines and what is wrong with them: {inbox / REJECTED}")
+        click.echo(f"the rejected lines and what is wrong with them: {inbox}/{REJECTED}")

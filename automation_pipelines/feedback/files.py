@@ -3,41 +3,45 @@
 What events do to jobs and suppressions is the ledger's (`ledger.events`); translating a provider's own
 words into these belongs to the provider's adapter, not here.
 
-A file is one `*.jsonl` put into the directory by rename. Each line is an object: `id` (the identity of
-the event: told twice, it counts once), `type` (a word of `EventType`), `at` (instant with zone) and,
-optional, `job_id`, `provider_id`, `detail` (an object without personal data; `kind` says whether a bounce
-is hard or soft).
+A file is one `*.jsonl` put into the inbox whole: by rename, or as an object of a bucket. Each line is an
+object: `id` (the identity of the event: told twice, it counts once), `type` (a word of `EventType`), `at`
+(instant with zone) and, optional, `job_id`, `provider_id`, `detail` (an object without personal data; `kind`
+says whether a bounce is hard or soft).
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import polars as pl
 
 from automation_pipelines.engine import open_engine
 from automation_pipelines.feedback import rules
-from automation_pipelines.feedback.filing import DONE, REJECTED, Ingested, free
+from automation_pipelines.feedback.filing import DONE, REJECTED, Ingested, beside, free
+from automation_pipelines.feedback.inbox import Inbox
 from automation_pipelines.ledger import events
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import EventType
 from automation_pipelines.sqlfiles import SqlFiles
 
 
-def waiting(directory: Path) -> list[Path]:
-    """List the files that wait to be read, by name; hidden ones are still being written."""
-    return sorted(path for path in directory.glob("[!.]*.jsonl") if path.is_file())
+def is_ours(name: str) -> bool:
+    """Whether a file of the inbox is in our own words."""
+    return "/" not in name and name.endswith(".jsonl")
 
 
-def ingest_files(db: Database, sqlfiles: SqlFiles, directory: Path, *, now: datetime) -> Ingested:
-    """Read every waiting file into the ledger, and move it to `done/`.
+def ingest_files(
+    db: Database, sqlfiles: SqlFiles, inbox: Inbox, names: Iterable[str], *, now: datetime
+) -> Ingested:
+    """Read these files into the ledger, and move each to `done/`.
 
     A line that tells no event is kept in `rejected/` under the file's name with its number and what is
     wrong with it; the others count. A crash anywhere leaves the file waiting, and reading it again
     changes nothing.
     """
     total = Ingested()
-    for path in waiting(directory):
-        total += _ingest(db, sqlfiles, path, now)
+    for name in names:
+        total += _ingest(db, sqlfiles, inbox, name, now)
     return total
 
 
@@ -67,29 +71,21 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _ingest(db: Database, sqlfiles: SqlFiles, path: Path, now: datetime) -> Ingested:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:  # another process was quicker
+def _ingest(db: Database, sqlfiles: SqlFiles, inbox: Inbox, name: str, now: datetime) -> Ingested:
+    content = inbox.read(name)
+    if content is None:
         return Ingested()
     rows = read_lines(sqlfiles, content)
     good, bad = rows.filter(pl.col("problem").is_null()), rows.filter(pl.col("problem").is_not_null())
     told = rules.judged(good).with_columns(provider=pl.lit("file"))
     recorded = events.record(db, told, now=now)
-    _file_away(path, bad)
+    _file_away(inbox, name, bad)
     return Ingested(1, recorded.events, recorded.duplicates, bad.height, recorded.proved)
 
 
-def _file_away(path: Path, bad: pl.DataFrame) -> None:
-    done = free(path.parent / DONE / path.name)
-    done.parent.mkdir(exist_ok=True)
+def _file_away(inbox: Inbox, name: str, bad: pl.DataFrame) -> None:
+    done = free(inbox, beside(name, DONE))
     if bad.height:
-        rejected = path.parent / REJECTED / done.name
-        rejected.parent.mkdir(exist_ok=True)
-        beside = rejected.with_name(f".{rejected.name}")
-        bad.select("line", pl.col("problem").alias("reason"), "text").write_ndjson(beside)
-        beside.replace(rejected)
-    try:
-        path.rename(done)
-    except FileNotFoundError:  # another process read it at the same time and moved it first
-        return
+        told = bad.select("line", pl.col("problem").alias("reason"), "text").write_ndjson()
+        inbox.write(f"{REJECTED}/{PurePosixPath(done).name}", told.encode())
+    inbox.move(name, done)

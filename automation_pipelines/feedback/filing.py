@@ -1,7 +1,9 @@
 """Where files go once they were read, and the count of what they brought."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
+
+from automation_pipelines.feedback.inbox import Inbox
 
 DONE = "done"
 REJECTED = "rejected"
@@ -9,7 +11,7 @@ REJECTED = "rejected"
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a pass over the directory brought."""
+    """What a pass over the inbox brought."""
 
     files: int = 0
     events: int = 0
@@ -28,21 +30,22 @@ class Ingested:
         )
 
 
-def free(path: Path) -> Path:
-    """`path`, numbered when a file of that name was read before."""
-    number, found = 1, path
-    while found.exists():
+def free(inbox: Inbox, name: str) -> str:
+    """`name`, numbered when a file of that name was read before."""
+    path, number, found = PurePosixPath(name), 1, name
+    while inbox.has(found):
         number += 1
-        found = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        found = str(path.with_name(f"{path.stem}.{number}{path.suffix}"))
     return found
 
 
-def file_away(path: Path, folder: str) -> Path | None:
+def beside(name: str, folder: str) -> str:
+    """The place in a folder beside a file."""
+    path = PurePosixPath(name)
+    return str(path.parent / folder / path.name)
+
+
+def file_away(inbox: Inbox, name: str, folder: str) -> str | None:
     """Move a file to a folder beside it; `None`: another process moved it first."""
-    place = free(path.parent / folder / path.name)
-    place.parent.mkdir(exist_ok=True)
-    try:
-        path.rename(place)
-    except FileNotFoundError:
-        return None
-    return place
+    place = free(inbox, beside(name, folder))
+    return place if inbox.move(name, place) else None

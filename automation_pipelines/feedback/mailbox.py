@@ -14,6 +14,7 @@ from typing import Protocol
 from automation_pipelines.errors import ConfigurationError, MalformedError
 from automation_pipelines.feedback.filing import DONE, REJECTED, Ingested, file_away
 from automation_pipelines.feedback.imap import Imap
+from automation_pipelines.feedback.inbox import Folder, Inbox
 from automation_pipelines.feedback.letters import LARGEST, Desk, read
 from automation_pipelines.feedback.store import store
 from automation_pipelines.feedback.told import Told
@@ -64,20 +65,23 @@ class Maildir:
         """Nothing is open."""
 
 
-class Directory:
-    """Mails as files: they move to `done/`, or to `rejected/`."""
+class Letters:
+    """Mails as files of an inbox: they move to `done/`, or to `rejected/`."""
 
-    def __init__(self, directory: Path) -> None:
-        """Remember the place."""
-        self._directory = directory
+    def __init__(self, inbox: Inbox, names: Sequence[str]) -> None:
+        """Remember which."""
+        self._inbox, self._names = inbox, names
 
     def mails(self) -> Iterator[tuple[str, bytes]]:
-        """Each `.eml`, by name; hidden ones are still being written."""
-        return _files(sorted(self._directory.glob("[!.]*.eml")))
+        """Each of them that is still there."""
+        for name in self._names:
+            content = self._inbox.read(name, LARGEST)
+            if content is not None:
+                yield name, content
 
     def mark(self, name: str, *, rejected: bool) -> None:
         """Move it."""
-        file_away(Path(name), REJECTED if rejected else DONE)
+        file_away(self._inbox, name, REJECTED if rejected else DONE)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -100,7 +104,15 @@ def open_mailbox(url: str) -> Mailbox:
     if not directory.is_dir():
         msg = "the mailbox is no directory and no URL: write imaps://user:password@host/INBOX, or a path"
         raise ConfigurationError(msg)
-    return Maildir(directory) if (directory / "new").is_dir() else Directory(directory)
+    if (directory / "new").is_dir():
+        return Maildir(directory)
+    inbox = Folder(directory)
+    return Letters(inbox, [found.name for found in inbox.listing([""]) if is_mail(found.name)])
+
+
+def is_mail(name: str) -> bool:
+    """Whether a file is a mail."""
+    return name.endswith(".eml")
 
 
 def desk_of(db: Database, settings: Settings) -> Desk:

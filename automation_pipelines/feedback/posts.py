@@ -4,13 +4,14 @@ Whoever may write there is believed, so no signature is asked for. A `.jsonl` ho
 other file one body. What cannot be read goes to `rejected/`, with the reasons beside it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from automation_pipelines.errors import MalformedError
-from automation_pipelines.feedback.adapters import PROVIDERS, Adapter, Reading, Request
+from automation_pipelines.feedback.adapters import PROVIDERS, Reading, Request
 from automation_pipelines.feedback.filing import DONE, REJECTED, Ingested, file_away
+from automation_pipelines.feedback.inbox import Inbox
 from automation_pipelines.feedback.store import store
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.settings import Settings
@@ -19,45 +20,42 @@ REASONS = ".reasons.txt"
 _BATCH = 20_000
 
 
-def waiting(directory: Path) -> list[Path]:
-    """List the posts that wait in the folders of providers; hidden files are still being written."""
-    found = [
-        path for name in PROVIDERS for path in sorted((directory / name).glob("[!.]*")) if path.is_file()
-    ]
-    return [path for path in found if not path.name.endswith(REASONS)]
+def is_post(name: str) -> bool:
+    """Whether a file of the inbox is one of a provider's."""
+    folder, _, rest = name.partition("/")
+    return folder in PROVIDERS and "/" not in rest and not rest.endswith(REASONS)
 
 
-def ingest_posts(db: Database, settings: Settings, directory: Path, *, now: datetime) -> Ingested:
-    """Read every post that waits; after a crash anywhere it is read again, which changes nothing."""
+def ingest_posts(
+    db: Database, settings: Settings, inbox: Inbox, names: Iterable[str], *, now: datetime
+) -> Ingested:
+    """Read these posts; after a crash anywhere they are read again, which changes nothing."""
     total = Ingested()
-    for path in waiting(directory):
-        total += _ingest(db, settings, path, now)
+    for name in names:
+        total += _ingest(db, settings, inbox, name, now)
     return total
 
 
-def _ingest(db: Database, settings: Settings, path: Path, now: datetime) -> Ingested:
-    adapter = PROVIDERS[path.parent.name]
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:  # another process was quicker
+def _ingest(db: Database, settings: Settings, inbox: Inbox, name: str, now: datetime) -> Ingested:
+    content = inbox.read(name)
+    if content is None:
         return Ingested()
     problems: list[str] = []
     done = Ingested(files=1)
-    for readings in _batches(_readings(adapter, settings, path, content, now)):
+    for readings in _batches(_readings(settings, PurePosixPath(name), content, now)):
         events = [told for reading in readings for told in reading.events]
         found = [problem for reading in readings for problem in reading.problems]
         recorded = store(db, events, now)
         done += Ingested(0, recorded.events, recorded.duplicates, len(found), recorded.proved)
         problems += found
-    place = file_away(path, REJECTED if problems else DONE)
+    place = file_away(inbox, name, REJECTED if problems else DONE)
     if problems and place is not None:
-        place.with_name(place.name + REASONS).write_text("\n".join(problems) + "\n", encoding="utf-8")
+        inbox.write(place + REASONS, ("\n".join(problems) + "\n").encode())
     return done
 
 
-def _readings(
-    adapter: Adapter, settings: Settings, path: Path, content: bytes, now: datetime
-) -> Iterator[Reading]:
+def _readings(settings: Settings, path: PurePosixPath, content: bytes, now: datetime) -> Iterator[Reading]:
+    adapter = PROVIDERS[path.parent.name]
     listed = path.suffix in {".jsonl", ".ndjson"}
     bodies = content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if listed else [content]
     for line, body in enumerate(bodies, start=1):

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from automation_pipelines import archive, decisions
+from automation_pipelines.feedback import Inbox, kept
 from automation_pipelines.files import FileStore, rewrite
 from automation_pipelines.ledger.erasing import Erased, Eraser
 from automation_pipelines.ledger.persons import MARK, mark
@@ -18,7 +19,6 @@ from automation_pipelines.ledger.persons import MARK, mark
 _DECISIONS = (decisions.DATASET, decisions.LOOKS)
 _ADDRESSES = ("address", "email", "phone", "push_token", "wallet_pass")
 _TOLD = ("variables", "error", "fallbacks", "rejections")
-_FEEDBACK = ("done", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,25 +158,23 @@ def messages(roots: Collection[Path], identities: Collection[str], *, dry_run: b
     return removed
 
 
-def feedback(root: Path, addresses: Collection[str], *, dry_run: bool) -> int:
-    """Take the lines that name an address of theirs out of feedback that was read; how many."""
+def feedback(inbox: Inbox, addresses: Collection[str], *, dry_run: bool) -> int:
+    """Take what names an address of theirs out of feedback that was read; how many lines and files."""
     wanted = [address.lower().encode() for address in addresses]
-    removed = 0
-    for path in [path for folder in _FEEDBACK for path in sorted((root / folder).glob("*.jsonl"))]:
-        lines = path.read_bytes().splitlines(keepends=True)
-        left = [line for line in lines if not any(text in line.lower() for text in wanted)]
-        removed += len(lines) - len(left)
-        if len(left) < len(lines) and not dry_run:
-            beside = path.with_name(f".{path.name}.{os.getpid()}")
-            beside.write_bytes(b"".join(left))
-            beside.replace(path)
-    return removed + _posts_and_mails(root, wanted, dry_run=dry_run)
+    return sum(_erase(inbox, found.name, wanted, dry_run=dry_run) for found in kept(inbox))
 
 
-def _posts_and_mails(root: Path, wanted: Collection[bytes], *, dry_run: bool) -> int:
-    """Remove what else of feedback was read and names an address of theirs, file by file."""
-    kept = [path for path in root.glob("*/*/*") if path.parent.name in _FEEDBACK and path.is_file()]
-    theirs = [path for path in kept if any(text in path.read_bytes().lower() for text in wanted)]
-    for path in () if dry_run else theirs:
-        path.unlink(missing_ok=True)
-    return len(theirs)
+def _erase(inbox: Inbox, name: str, wanted: Collection[bytes], *, dry_run: bool) -> int:
+    """Files in our own words lose lines; posts and mails go as a whole."""
+    content = inbox.read(name) or b""
+    if not any(text in content.lower() for text in wanted):
+        return 0
+    if name.count("/") > 1 or not name.endswith(".jsonl"):
+        if not dry_run:
+            inbox.remove(name)
+        return 1
+    lines = content.splitlines(keepends=True)
+    left = [line for line in lines if not any(text in line.lower() for text in wanted)]
+    if not dry_run:
+        inbox.write(name, b"".join(left))
+    return len(lines) - len(left)

@@ -12,6 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from automation_pipelines.errors import RefusedError
+from automation_pipelines.feedback import inbox_of
 from automation_pipelines.forgetting import files
 from automation_pipelines.forgetting.person import customer_number, find
 from automation_pipelines.installation import Installation
@@ -102,7 +103,7 @@ def _files(
     yield from shelves.erase()
     roots = (settings.outbox, settings.home / "test-outbox")
     yield Erased("messages on disk", files.messages(roots, said, dry_run=dry_run))
-    lines = files.feedback(settings.feedback, eraser.person.addresses, dry_run=dry_run)
+    lines = files.feedback(inbox_of(settings), eraser.person.addresses, dry_run=dry_run)
     yield Erased("lines of feedback", lines)
 
 

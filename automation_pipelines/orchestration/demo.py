@@ -185,6 +185,7 @@ def main() -> None:
         changed = {
             "tick_minutes": CADENCE // timedelta(minutes=1),
             "first_day": first_day(installation) or notes.as_of.date() - _DAY,
+            "feedback_inbox": None,  # the simulated provider writes to the demo's own
         }
         with dg.DagsterInstance.get() as instance, _forgetful(Path(instance.root_directory).resolve()):
             definitions = build_definitions(settings.model_copy(update=changed), clock=clock)

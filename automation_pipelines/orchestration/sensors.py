@@ -5,7 +5,10 @@ because raising would lose its cursor.
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import dagster as dg
 
@@ -18,6 +21,7 @@ from automation_pipelines.orchestration.jobs import DELIVER, FEEDBACK, TICK
 from automation_pipelines.orchestration.notices import failure_mail
 from automation_pipelines.orchestration.resources import Automation
 from automation_pipelines.orchestration.schedules import request_tick
+from automation_pipelines.orchestration.watching import watch_sensor
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING
 _UNDER_WAY = [
@@ -33,7 +37,7 @@ Asked = dg.RunRequest | dg.SkipReason | dg.SensorResult
 
 def sensors() -> list[dg.SensorDefinition]:
     """Assemble the sensors."""
-    return [_deliver_when_due(), _new_rows(), _new_event_files(), _run_failed()]
+    return [_deliver_when_due(), _new_rows(), _new_event_files(), watch_sensor(), _run_failed()]
 
 
 def _under_way(context: dg.SensorEvaluationContext, job: str) -> bool:
@@ -124,21 +128,63 @@ def _new_event_files() -> dg.SensorDefinition:
         job=FEEDBACK,
         minimum_interval_seconds=60,
         default_status=_RUNNING,
-        description="Reads feedback when a provider left a file, and looks into the mailbox every 5 minutes.",
+        description="Reads feedback when a provider left a file, and looks into the mailbox every 5 minutes. "
+        "One listing; opens no file.",
     )
     def new_event_files(
         context: dg.SensorEvaluationContext, automation: dg.ResourceParam[Automation]
     ) -> Asked:
-        settings, now = automation.installation.settings, automation.clock()
-        looked = datetime.fromisoformat(context.cursor) if context.cursor else None
-        mailbox = settings.feedback_mailbox is not None and (looked is None or now - looked >= _PATIENCE)
-        if not mailbox and not feedback.waiting(settings.feedback):
-            return dg.SkipReason(f"no file waits in {settings.feedback}")
+        files, why = _waiting(automation)
+        mailbox = automation.installation.settings.feedback_mailbox is not None
+        wanted = _Reading.of(context.cursor).next(files, mailbox=mailbox, now=automation.clock())
+        if wanted is None:
+            return dg.SkipReason(why)
         if _under_way(context, FEEDBACK.name):
             return dg.SkipReason("feedback is being read")
-        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=now.isoformat())
+        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=wanted.cursor)
 
     return new_event_files
+
+
+def _waiting(automation: Automation) -> tuple[list[feedback.Found], str]:
+    """The files that wait, and why that is nothing to ask for a run for. The mailbox needs no inbox."""
+    try:
+        inbox = feedback.inbox_of(automation.installation.settings)
+        files = feedback.waiting(inbox)
+    except AutomationError as error:
+        return [], str(error)
+    return files, _LEFT if files else f"no file waits in {inbox}"
+
+
+_LEFT = (
+    "the same files were left by the last reading: tried again every "
+    f"{_PATIENCE // timedelta(minutes=1)} minutes, see the run's log"
+)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What was asked for last: when, and the files that waited then, as one digest of their listing."""
+
+    at: datetime | None = None
+    files: str = ""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "_Reading":
+        moment, _, files = (cursor or "").partition(" ")
+        return cls(datetime.fromisoformat(moment) if moment else None, files)
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.at.isoformat() if self.at else ''} {self.files}"
+
+    def next(self, files: Sequence[feedback.Found], *, mailbox: bool, now: datetime) -> "_Reading | None":
+        """What to ask for now; `None`: nothing is new, and it is too soon to look again."""
+        digest = sha256("\n".join(f"{one.name} {one.version}" for one in files).encode()).hexdigest()
+        patient = self.at is not None and now - self.at < _PATIENCE
+        fresh = bool(files) and digest != self.files
+        wanted = fresh or (not patient and (mailbox or bool(files)))
+        return _Reading(now, digest) if wanted else None
 
 
 def _run_failed() -> dg.SensorDefinition:

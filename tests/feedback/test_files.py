@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automation_pipelines.feedback import Ingested, ingest_files
+from automation_pipelines import feedback
+from automation_pipelines.feedback import Ingested, open_inbox
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import events, jobs, suppressions
+from automation_pipelines.settings import Settings as Environment
 from automation_pipelines.sqlfiles import SqlFiles
 from tests.past import NOON, plan, settle, states
 
@@ -43,7 +45,7 @@ def drop(inbox: Path, *told: dict[str, Any] | str | bytes, name: str = "a.jsonl"
 
 
 def ingest(db: Database, inbox: Path) -> Ingested:
-    return ingest_files(db, SQL, inbox, now=NOON)
+    return feedback.ingest(db, SQL, Environment(), open_inbox(str(inbox)), now=NOON)
 
 
 def recorded(db: Database) -> set[tuple[Any, ...]]:

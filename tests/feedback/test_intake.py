@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from automation_pipelines import feedback
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.main import automation
-from automation_pipelines.feedback import Ingested
+from automation_pipelines.feedback import Ingested, open_inbox
 from automation_pipelines.forgetting.files import feedback as forget
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
@@ -57,7 +57,7 @@ def test_everything_that_waits_is_read_once(database: Database, tmp_path: Path) 
     put(tmp_path, "sendgrid/.5.json", "[")
     put(tmp_path, "mail/6.eml", "From: MAILER-DAEMON@x.example\nFinal: no report\n\n")
     put(tmp_path, "unheard-of/7.json", "{}")
-    assert len(feedback.waiting(tmp_path / "feedback")) == 6
+    assert len(feedback.waiting(open_inbox(str(tmp_path / "feedback")))) == 6
     assert ingest(database, tmp_path) == Ingested(files=6, events=7, duplicates=1, rejected=1)
     assert told(database) == {
         ("file", "delivered"): 1,
@@ -92,8 +92,8 @@ def test_who_is_forgotten_goes_from_posts_and_mails_too(tmp_path: Path) -> None:
     for name in ("sendgrid/done/1.json", "sendgrid/rejected/2.json", "mail/done/3.eml", "mail/done/4.eml"):
         put(tmp_path, name, "To: Bob@x.example" if name.endswith("4.eml") else "To: Jane@x.example")
     root = tmp_path / "feedback"
-    assert forget(root, ["jane@x.example"], dry_run=True) == 4
-    assert forget(root, ["jane@x.example"], dry_run=False) == 4
+    assert forget(open_inbox(str(root)), ["jane@x.example"], dry_run=True) == 4
+    assert forget(open_inbox(str(root)), ["jane@x.example"], dry_run=False) == 4
     assert sorted(path.name for path in root.rglob("*") if path.is_file()) == ["4.eml", "a.jsonl"]
     assert (root / "done" / "a.jsonl").read_text() == "bob@x.example\n"
 
