@@ -28,6 +28,9 @@ WITHIN = 10.0
 _READERS = 8
 """Pages that are put together at the same time; no more connections are taken for reading."""
 
+_ASKERS = 2
+"""Requests for which somebody is asked over the network at the same time."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -58,6 +61,14 @@ class Service:
     async def aside(self, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
         """Do what waits for a database or takes its time, without holding up other requests."""
         return await anyio.to_thread.run_sync(work, *args, limiter=self._threads)
+
+    @cached_property
+    def _askers(self) -> anyio.CapacityLimiter:
+        return anyio.CapacityLimiter(_ASKERS)
+
+    async def outside(self, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+        """Do what asks others over the network: it holds up nobody but its own kind."""
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._askers)
 
     async def write(self, writing: Writing) -> None:
         """Return when it is durable."""

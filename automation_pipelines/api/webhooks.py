@@ -10,8 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from automation_pipelines.api.rendering import NO_LINK, UNCLEAR
 from automation_pipelines.api.service import Service
-from automation_pipelines.api.writer import Writing
-from automation_pipelines.errors import ForgedError, MalformedError
+from automation_pipelines.api.writer import BusyError, Writing
+from automation_pipelines.errors import FeedbackError, ForgedError, MalformedError
 from automation_pipelines.feedback import adapters
 
 _LOG = logging.getLogger("automation.serve")
@@ -33,16 +33,20 @@ class Webhooks:
         if adapter is None:
             raise HTTPException(NO_LINK)
         asked = adapters.Request(dict(request.headers), await request.body(), self._public(request))
-        if len(asked.body) > _LARGE:
-            reading = await self.service.aside(self._read, adapter, asked)
-        else:
-            reading = self._read(adapter, asked)
+        reading = await self._reading(adapter, asked)
         if reading.problems:
             _LOG.warning("%s: %d entries were no events", adapter.name, len(reading.problems))
         if reading.events:
             await self.service.write(Writing(told=reading.events))
         # Nothing is said where nothing is asked for: Twilio would send any text on as a message.
         return PlainTextResponse(reading.reply) if reading.reply else Response()
+
+    async def _reading(self, adapter: adapters.Adapter, asked: adapters.Request) -> adapters.Reading:
+        if adapter.asks(asked):
+            return await self.service.outside(self._read, adapter, asked)
+        if len(asked.body) > _LARGE:
+            return await self.service.aside(self._read, adapter, asked)
+        return self._read(adapter, asked)
 
     def _read(self, adapter: adapters.Adapter, asked: adapters.Request) -> adapters.Reading:
         try:
@@ -52,6 +56,9 @@ class Webhooks:
         except (MalformedError, RecursionError, ValueError):
             # ValueError: numbers longer than any, and texts that are none, in a body that is signed.
             raise HTTPException(UNCLEAR) from None
+        except FeedbackError as error:
+            # It may well be theirs: a refusal would be taken for the last word.
+            raise BusyError(str(error)) from None
 
     def _public(self, request: Request) -> str:
         """The URL as the provider called it, whatever proxies made of it."""

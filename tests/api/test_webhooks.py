@@ -1,7 +1,9 @@
 """What providers post counts once, is durable when it is answered, and must be theirs."""
 
+import asyncio
 import json
 import shutil
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha1
@@ -15,16 +17,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from automation_pipelines.feedback.adapters import PROVIDERS
+from automation_pipelines.api import app
+from automation_pipelines.errors import FeedbackError
+from automation_pipelines.feedback.adapters import PROVIDERS, ses
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.suppressions import address_hash
 from automation_pipelines.messages.tokens import Claim
+from automation_pipelines.settings import Settings
 from tests.api.served import Site, serving
+from tests.feedback.amazon import CERTIFICATE, MADE, SUBSCRIBE, TOPIC, Amazon
 from tests.mailroom import LINKS
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = b64encode(KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 ACCOUNT = {"account_sid": f"AC{'0' * 32}", "auth_token": "t" * 32, "numbers": "+15550100"}
+META = {"secret": "app", "token": "tell-nobody"}
 INVALID = Path(__file__).parents[3] / "shared" / "cases" / "webhooks_invalid_sample.jsonl"
 
 
@@ -38,7 +46,9 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         url = new_postgres(request.getfixturevalue("migrated_template"))
     database = Database.open(url)
     providers = {f"AUTOMATION_TWILIO__{name.upper()}": value for name, value in ACCOUNT.items()}
-    with serving(database, home, AUTOMATION_SENDGRID__WEBHOOK_KEY=PUBLIC, **providers) as made:
+    providers |= {f"AUTOMATION_META__WEBHOOK_{name.upper()}": value for name, value in META.items()}
+    providers["AUTOMATION_SENDGRID__WEBHOOK_KEY"] = PUBLIC
+    with serving(database, home, **providers) as made:
         made.room.apply(topic="offers")
         yield made
     database.close()
@@ -114,6 +124,58 @@ def test_what_is_not_theirs_is_refused_and_leaves_nothing(site: Site) -> None:
             assert client.post(f"/webhooks/{name}", content=body).status_code == 404
     assert twilio(site, secret="x" * 32, MessageSid="SM9", From="+1", Body="STOP").status_code == 403
     assert site.count() == before
+
+
+def test_meta_sets_its_webhook_up_by_a_question(site: Site) -> None:
+    asked = {"hub.mode": "subscribe", "hub.challenge": "1158201444<b>", "hub.verify_token": META["token"]}
+    with site.client() as client:
+        answer = client.get("/webhooks/meta", params=asked)
+        assert (answer.status_code, answer.text) == (200, asked["hub.challenge"])
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        for wrong in ({"hub.verify_token": "guess"}, {"hub.mode": "unsubscribe"}, {"hub.verify_token": ""}):
+            answer = client.get("/webhooks/meta", params=asked | wrong)
+            assert (answer.status_code, answer.text) == (403, "403\n")
+        assert client.get("/webhooks/sendgrid", params=asked).status_code == 403
+        body = b'{"entry": []}'
+        headers = {"X-Hub-Signature-256": f"sha256={digest(b'app', body, 'sha256').hex()}"}
+        assert client.post("/webhooks/meta", content=body, headers=headers).content == b""
+
+
+def test_while_amazon_is_asked_everybody_else_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amazon, asked, answered = Amazon(), threading.Event(), threading.Event()
+
+    def get(url: str) -> bytes:
+        asked.set()
+        if not answered.wait(5):
+            raise AssertionError
+        return amazon.get(url)
+
+    def away(_: str) -> bytes:
+        raise FeedbackError
+
+    known = Settings.model_validate({"home": tmp_path, "ses": {"webhook_topics": TOPIC}, **LINKS})
+    monkeypatch.setattr(app, "PROVIDERS", {"ses": ses.adapter(get), "away": ses.adapter(away)})
+    built = app.build(Installation.open(known), lambda: MADE)
+    confirmation = amazon.sign(
+        Type="SubscriptionConfirmation", Message="Do", Token="t", SubscribeURL=SUBSCRIBE
+    )
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(built)
+        async with httpx.AsyncClient(transport=transport, base_url="http://a.example") as client:
+            first = asyncio.create_task(client.post("/webhooks/ses", json=confirmation))
+            await asyncio.to_thread(asked.wait, 5)
+            assert (await client.get("/webhooks/nobody")).status_code == 404
+            answered.set()
+            assert (await first).status_code == 200
+            assert amazon.asked == [CERTIFICATE, SUBSCRIBE]
+            later = await client.post("/webhooks/away", json=confirmation)
+            assert (later.status_code, later.headers["retry-after"].isdecimal()) == (503, True)
+
+    asyncio.run(ask())
 
 
 @pytest.mark.skipif(not INVALID.exists(), reason="the shared cases are not here")

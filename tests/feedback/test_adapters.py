@@ -4,24 +4,29 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from automation_pipelines.errors import FeedbackError, ForgedError, MalformedError
 from automation_pipelines.feedback.adapters import PROVIDERS, Reading, Request, ses
+from automation_pipelines.feedback.adapters.sns import fetch
 from automation_pipelines.feedback.adapters.twilio import ADAPTER as TWILIO
 from automation_pipelines.model import EventType
 from automation_pipelines.settings import Settings
+from tests.feedback.amazon import CERTIFICATE, SUBSCRIBE, TOPIC, Amazon
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -503,42 +508,18 @@ def test_meta_is_answered_what_it_asks_when_the_webhook_is_set_up() -> None:
     known, _ = _meta()
     asked = "https://a.example/w?hub.mode=subscribe&hub.challenge=123&hub.verify_token="
     assert PROVIDERS["meta"].read(Request({}, b"", f"{asked}hello"), known, now=NOW).reply == "123"
-    with pytest.raises(ForgedError):
-        PROVIDERS["meta"].read(Request({}, b"", f"{asked}guess"), known, now=NOW)
-
-
-TOPIC = "arn:aws:sns:eu-west-1:123456789012:events"
-CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"
-SUBSCRIBE = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"
-
-
-class Amazon:
-    """Signs as Amazon SNS does, and has its certificate on a shelf."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(65537, 2048)
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
-        made = (
-            x509.CertificateBuilder(name, name, self.key.public_key(), 1)
-            .not_valid_before(NOW - timedelta(days=1))
-            .not_valid_after(NOW + timedelta(days=1))
-            .sign(self.key, hashes.SHA256())
-        )
-        self.pem = made.public_bytes(serialization.Encoding.PEM)
-        self.asked: list[str] = []
-
-    def get(self, url: str) -> bytes:
-        self.asked.append(url)
-        return self.pem
-
-    def sign(self, version: str = "2", **more: str) -> dict[str, str]:
-        envelope = {"Type": "Notification", "MessageId": "1", "TopicArn": TOPIC, "Timestamp": "t", **more}
-        names = sorted(envelope)  # whatever is set here, Amazon signs
-        text = "".join(f"{name}\n{envelope[name]}\n" for name in names)
-        algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
-        signature = self.key.sign(text.encode(), padding.PKCS1v15(), algorithm)
-        signed = {"Signature": base64.b64encode(signature).decode(), "SignatureVersion": version}
-        return {**envelope, **signed, "SigningCertURL": CERTIFICATE}
+    untold = Settings.model_validate({"meta": {"webhook_secret": "app"}})
+    for wrong, of in (
+        (f"{asked}guess", known),
+        (asked, known),
+        (f"{asked}h%C3%A9llo", known),
+        (f"{asked}hello".replace("subscribe", "publish"), known),
+        (f"{asked}hello".replace("hub.mode", "mode"), known),
+        (f"{asked}hello", untold),
+        (f"{asked}hello", NOBODY),
+    ):
+        with pytest.raises(ForgedError):
+            PROVIDERS["meta"].read(Request({}, b"", wrong), of, now=NOW)
 
 
 def test_amazon_is_believed_for_its_signature_on_our_topics() -> None:
@@ -562,6 +543,8 @@ def test_amazon_is_believed_for_its_signature_on_our_topics() -> None:
         {**good, "SigningCertURL": "http://sns.eu-west-1.amazonaws.com/x.pem"},
         {**good, "SigningCertURL": "https://evil@sns.eu-west-1.amazonaws.com/x.pem"},
         {**good, "SigningCertURL": "https://bucket.s3.amazonaws.com/x.pem"},
+        {**good, "SigningCertURL": f"{CERTIFICATE}?x=.pem"},
+        {**good, "SigningCertURL": "https://sns.eu-west-1.amazonaws.com/?Action=Publish&x=.pem"},
         amazon.sign(Message=event, TopicArn=f"{TOPIC}-of-somebody-else"),
     ):
         with pytest.raises(ForgedError):
@@ -591,6 +574,72 @@ def test_a_subscription_is_confirmed_where_amazon_asks_for_it() -> None:
         read("ses", {"notificationType": "Received"})
 
 
+def test_few_certificates_are_kept_and_only_what_is_one() -> None:
+    amazon = Amazon()
+    adapter, known = ses.adapter(amazon.get), Settings.model_validate({"ses": {"webhook_topics": TOPIC}})
+    good = amazon.sign(Message=json.dumps(aws("Open")))
+
+    def ask(number: int) -> bool:
+        """Whether Amazon had to be asked."""
+        posted = {**good, "SigningCertURL": CERTIFICATE.replace("-1.pem", f"-{number}a.pem")}
+        request = Request({}, json.dumps(posted).encode(), "")
+        before, asks = len(amazon.asked), adapter.asks(request)
+        assert adapter.read(request, known, now=NOW).events
+        assert asks == (len(amazon.asked) > before)
+        return asks
+
+    assert [ask(number) for number in (0, 0, *range(1, 17), 16, 0)] == [
+        True,
+        False,
+        *[True] * 16,
+        False,
+        True,
+    ]
+    amazon.pem = b"no certificate"
+    for _ in range(2):
+        with pytest.raises(ForgedError, match="no certificate"):
+            ask(99)
+    assert not adapter.asks(Request({}, b"[", ""))
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A server that answers with too much, too slowly, or with something else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = {"/gone": 404, "/moved": 302, "/broken": 500}.get(self.path, 200)
+            self.send_response(status)
+            self.send_header("Location", "/fine")
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range({"/long": 40, "/slow": 40}.get(self.path, 1)):
+                    self.wfile.write(b"x" * (10 if self.path == "/slow" else 10_000))
+                    time.sleep(0.05 if self.path == "/slow" else 0)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_amazon_has_to_show_is_short_and_comes_soon(elsewhere: str) -> None:
+    assert fetch(f"{elsewhere}/fine") == b"x" * 10_000
+    for path in ("gone", "moved", "long"):
+        with pytest.raises(ForgedError):
+            fetch(f"{elsewhere}/{path}")
+    for url, seconds in ((f"{elsewhere}/slow", 0.2), (f"{elsewhere}/broken", 5), ("http://127.0.0.1:9/x", 5)):
+        with pytest.raises(FeedbackError) as away:
+            fetch(url, seconds=seconds)
+        assert type(away.value) is FeedbackError  # not Amazon's last word
+
+
 HOSTILE = [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"1" * 5000, b'"x"',
            b"[NaN, 1e999]", b"--x\r\n\r\n--x--", b"a=%ff%00&" * 3000, b"[null, [], {}, 7]"]  # fmt: skip
 
@@ -618,7 +667,7 @@ _ANYTHING = st.recursive(
 _EXAMPLES = [(provider, body) for provider, body, *_ in MEANINGS] + ECHOES
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_field_may_be_anything_and_what_is_told_can_be_stored(data: st.DataObject) -> None:
     provider, body = data.draw(st.sampled_from(_EXAMPLES))

@@ -42,12 +42,14 @@ class Adapter:
     """`ForgedError` unless it is the provider's."""
     translate: Callable[[Request, Settings, datetime], Reading]
     """What it says, whoever sent it: also used for posts that were kept as files."""
+    asks: Callable[[Request], bool] = lambda _: False
+    """Whether the network is asked about this request, which may take seconds."""
 
     def read(self, request: Request, settings: Settings, *, now: datetime) -> Reading:
         """Read one request.
 
         `ForgedError`: it is not the provider's, or no secret is set to tell by. `MalformedError`: its body
-        is none of the provider's.
+        is none of the provider's. Another `FeedbackError`: who could tell is away; posted again it may count.
         """
         self.verify(request, settings, now)
         return self.translate(request, settings, now)

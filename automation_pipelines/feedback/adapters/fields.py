@@ -27,6 +27,8 @@ _FIELDS = 1000
 # What no database takes, or nobody can read: control characters and halves of characters.
 _UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
+# Addresses, and numbers as long as a telephone's.
+_PERSONAL = re.compile(r"[^\s<>:/,;]*@[^\s<>:/,;]*|\+?\d[\d ().-]{6,}\d")
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 _MILLISECONDS, _MICROSECONDS = 10**11, 10**14
@@ -99,9 +101,10 @@ def instant(value: object) -> datetime | None:
             unit = 1e6 if number > _MICROSECONDS else 1e3 if number > _MILLISECONDS else 1
             return datetime.fromtimestamp(number / unit, UTC)
         found = datetime.fromisoformat(_shortened(said))
+        # The first and last day of time may be none in UTC.
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _shortened(said: str) -> str:
@@ -173,8 +176,8 @@ def by_machine(type_: EventType, agent: str | None, *, said: bool = False) -> bo
 
 
 def remarks(**said: str | None) -> dict[str, Scalar]:
-    """What else is worth keeping of an event: its own words, short and without those missing."""
-    return {name: text[:80] for name, text in said.items() if text}
+    """What else is worth keeping of an event: its own words, short, without whom they name."""
+    return {name: _PERSONAL.sub("…", text[:200])[:80] for name, text in said.items() if text}
 
 
 def domain_of(address: str | None) -> str:

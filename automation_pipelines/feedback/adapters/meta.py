@@ -56,8 +56,10 @@ def verify(request: Request, settings: Settings, _now: datetime) -> None:
     if settings.meta is None:
         raise not_set_up(TITLE, "AUTOMATION_META__WEBHOOK_SECRET")
     if not request.body:
-        token = settings.meta.webhook_token
-        given = _query(request).text("hub.verify_token")
+        token, asked = settings.meta.webhook_token, _query(request)
+        given = asked.text("hub.verify_token")
+        if asked.text("hub.mode") != "subscribe":
+            raise forged(TITLE, "it neither posts events nor subscribes")
         if token is None or given is None or not same(given, [token.get_secret_value()]):
             raise forged(TITLE, "its verify token is not AUTOMATION_META__WEBHOOK_TOKEN")
         return

@@ -65,6 +65,8 @@ BOUNCES: Mapping[tuple[str, str], Kind] = {
     ("undetermined", "undetermined"): "soft",
 }
 """By `bounceType` and `bounceSubType`."""
+_LONG = 50_000
+"""A body of so many bytes is read once, where it may take its time."""
 _NOT_SPAM = "notspam"
 _VALIDATED = "Successfully validated SNS topic"
 
@@ -72,7 +74,16 @@ _VALIDATED = "Successfully validated SNS topic"
 def adapter(get: Fetch = fetch) -> Adapter:
     """The adapter; `get` fetches what Amazon has to show."""
     envelopes = Envelopes(get)
-    return Adapter(NAME, partial(_verify, envelopes), partial(_translate, envelopes))
+    return Adapter(NAME, partial(_verify, envelopes), _translate, partial(_asks, envelopes))
+
+
+def _asks(envelopes: Envelopes, request: Request) -> bool:
+    if len(request.body) > _LONG:
+        return True
+    try:
+        return envelopes.asks(Fields.of(parsed(request.body, SNS)))
+    except MalformedError:
+        return False
 
 
 def _verify(envelopes: Envelopes, request: Request, settings: Settings, now: datetime) -> None:
@@ -90,7 +101,7 @@ def _verify(envelopes: Envelopes, request: Request, settings: Settings, now: dat
         envelopes.get(url)
 
 
-def _translate(_envelopes: Envelopes, request: Request, _settings: Settings, now: datetime) -> Reading:
+def _translate(request: Request, _settings: Settings, now: datetime) -> Reading:
     body = Fields.of(parsed(request.body, TITLE))
     event = _opened(body) if body.text("Type") in TYPES else body.values
     if event is None:

@@ -170,7 +170,7 @@ def _status(form: Fields, query: Fields, status: str, now: datetime) -> Told:
         channel=channel,
         kind=kind,
         cause="no_address" if kind == "hard" else None,
-        detail=remarks(said=status, error=code),
+        detail=remarks(said=form.text("MessageStatus", "SmsStatus"), error=code),
     )
 
 
