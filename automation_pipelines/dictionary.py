@@ -74,7 +74,7 @@ def _sections() -> Iterable[str]:
     yield "## Measures\n"
     yield (
         "What is compared: each a sum over a sum, so that it can be had of any days, tenants and campaigns\n"
-        "at once. Rates do not add up, sums do. `automation stats measures` and table `measures` say the same.\n"
+        "at once. Rates do not add up, sums do. `automation stats measures` shows them, too.\n"
     )
     yield _measures()
     yield "## Views\n"

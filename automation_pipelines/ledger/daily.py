@@ -30,6 +30,17 @@ def jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
     )
 
 
+def counts_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
+    """Count the jobs due in [lo, hi) by campaign and state, and read when one of them finished last."""
+    by = (jobs.c.tenant_id, identities.c.campaign, jobs.c.state, jobs.c.reason)
+    return db.read(
+        sa.select(*by, sa.func.count().label("jobs"), sa.func.max(jobs.c.finished_at).label("finished_at"))
+        .join(identities, identities.c.id == jobs.c.step_id)
+        .where(jobs.c.due_at >= lo, jobs.c.due_at < hi, identities.c.mode == "live")
+        .group_by(*by)
+    )
+
+
 def events_of_jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame:
     """Read the feedback about the jobs due in [lo, hi), whenever it came."""
     return db.read(
