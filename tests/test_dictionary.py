@@ -1,7 +1,7 @@
 """The documents about data: generated ones are up to date, example queries run."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,7 @@ from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.cli.docs import docs
 from automation_pipelines.dictionary import render
+from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SHIPPED, SqlFiles
@@ -89,14 +90,34 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "resolved_at": pl.Series([None], dtype=pl.Datetime("us", "UTC")),
         }
     )
-    restate(db, files, sql, [day.date() for day in days], as_of=days[-1], sources={"queries": queries})
-    publish(db, files, sql, home / "analytics.duckdb", as_of=days[-1])
+    _look(files, days[-1])
+    sources = {"queries": queries, "conversions": _conversions()}
+    restate(db, files, sql, [day.date() for day in days], as_of=days[-1], sources=sources)
+    publish(db, files, sql, home / "analytics.duckdb", as_of=days[-1] + timedelta(days=30))
     db.close()
     return home / "analytics.duckdb"
 
 
-def test_there_are_ten_questions() -> None:
-    assert [title.split(".")[0] for title, _ in QUERIES] == [str(number) for number in range(1, 11)]
+def _conversions() -> pl.DataFrame:
+    """Five customers, each a first time, one of them again."""
+    rows = [
+        {"id": n, "tenant_id": 1, "customer_id": n % 5, "converted_at": NOON + n * timedelta(hours=9)}
+        for n in range(6)
+    ]
+    columns = {column.name: FRAME_TYPES[column.type] for column in SOURCES["conversions"].columns}
+    return pl.DataFrame(rows, schema=columns).with_columns(amount=pl.lit(100), currency=pl.lit("EUR"))
+
+
+def _look(files: FileStore, at: datetime) -> None:
+    """A tick that selected the customers."""
+    stamp = {"run_id": pl.lit("look"), "mode": pl.lit("live"), "as_of": pl.lit(at)}
+    rows = pl.DataFrame({"row_id": [1, 2], "tenant_id": [1, 1], "subject_id": [1, 2]})
+    files.publish("audiences/customers", rows.with_columns(**stamp), day=at.date(), run="look")
+
+
+def test_questions_are_numbered_in_order() -> None:
+    assert [title.split(".")[0] for title, _ in QUERIES] == [str(n + 1) for n in range(len(QUERIES))]
+    assert len(QUERIES) >= 10
 
 
 @pytest.mark.parametrize("query", [sql for _, sql in QUERIES], ids=[title for title, _ in QUERIES])
