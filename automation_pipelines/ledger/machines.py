@@ -4,7 +4,8 @@ Set-wise over what is recorded, so the order in which hits came does not matter;
 What one hit tells by itself is `feedback.humans`'.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ AT_ONCE = timedelta(seconds=10)
 BURST = timedelta(seconds=2)
 """So close together nobody clicks two links of a message."""
 
+_UNSETTLED = timedelta(days=7)
 _MICROSECOND = timedelta(microseconds=1)
 _CLICKED = str(EventType.CLICKED)
 _COUNTED = {"preserve_rowcount": True}
@@ -32,6 +34,16 @@ def judge(db: Database, connection: sa.Connection, staged: sa.TableClause) -> No
     asked = sa.select(staged.c.job_id).where(hits)
     if connection.execute(asked.limit(1)).first() is not None:
         connection.execute(_marked(db, events.c.job_id.in_(asked)))
+
+
+def settle(db: Database, days: Collection[date], as_of: datetime) -> int:
+    """Judge what was received since the first of these days once more, of the last week at most.
+
+    Before figures of them are made: two processes may have stored halves of a burst at the same instant, and
+    a message may be opened before its hand-off is recorded. What is older was judged by the nights before.
+    """
+    first = datetime.combine(min(days, default=as_of.date()), time(), UTC)
+    return judge_since(db, max(first, as_of - _UNSETTLED))
 
 
 def judge_since(db: Database, since: datetime) -> int:
