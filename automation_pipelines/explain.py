@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from automation_pipelines import decisions
 from automation_pipelines.installation import Installation
+from automation_pipelines.ledger import stops
 from automation_pipelines.ledger.fallbacks import channels_of
 from automation_pipelines.ledger.persons import mark
 from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.ledger.tables import job_payloads, jobs
 from automation_pipelines.membership import members
-from automation_pipelines.model import SETTLED, Reason
+from automation_pipelines.model import SETTLED, Purpose, Reason, State
 from automation_pipelines.planning import promotion_seed
 
 
@@ -132,15 +133,24 @@ def _jobs(installation: Installation, rows: pl.DataFrame) -> dict[tuple[int, ...
     shown = ("id", "state", "reason", "channel", "attempts", "available_at", "finished_at", "provider_id")
     payload = job_payloads.c
     wanted = (
-        sa.select(*(jobs.c[name] for name in (*KEY, *shown)), payload.rejections, payload.fallbacks)
+        sa.select(
+            *(jobs.c[name] for name in (*KEY, *shown, "purpose")), payload.rejections, payload.fallbacks
+        )
         .join_from(asked, jobs, sa.and_(*(jobs.c[name] == asked.c[name] for name in KEY)))
         .outerjoin(job_payloads, payload.job_id == jobs.c.id)
     )
+    lasting = {(one.tenant_id, one.channel): str(one) for one in stops.in_force(database)}
     return {
         tuple(job[name] for name in KEY): {name: job[name] for name in (*shown, "rejections")}
-        | {"falls_back_on": channels_of(job["fallbacks"])}
+        | {"falls_back_on": channels_of(job["fallbacks"]), "stopped": _stopped(job, lasting)}
         for job in database.read(wanted).iter_rows(named=True)
     }
+
+
+def _stopped(job: Mapping[str, Any], lasting: Mapping[tuple[int, str], str]) -> str | None:
+    """Why it waits, if its tenant's marketing is stopped."""
+    waits = job["state"] == State.PENDING and job["purpose"] == Purpose.MARKETING
+    return lasting.get((job["tenant_id"], job["channel"])) if waits else None
 
 
 def _gates(decision: dict[str, Any]) -> Iterator[Gate]:

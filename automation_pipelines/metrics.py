@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from automation_pipelines.ledger import holds
+from automation_pipelines.ledger import holds, stops, watching
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.figures import HOUR, figures
 
@@ -23,7 +23,7 @@ _GAUGES = {
 
 
 class Figures(Collector):
-    """What a scrape gets. No personal data: channels, tenants and numbers."""
+    """What a scrape gets. No personal data: channels, tenants, campaigns and numbers."""
 
     def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
         """Remember where to look; nothing is read before a scrape."""
@@ -40,6 +40,7 @@ class Figures(Collector):
         held = GaugeMetricFamily("automation_delivery_held", "1 while a restored ledger lets nothing leave.")
         held.add_metric([], float(holds.current(self._db) is not None))
         yield held
+        yield from self._stopped()
         rows = figures(self._db, now - HOUR, now).rows.to_dicts()
         yield _by_word(rows, "automation_jobs", "Jobs by how they stand.", "state", _STANDING)
         told = "Jobs of the last hour by what came of them; late are among completed, expired among skipped."
@@ -54,6 +55,18 @@ class Figures(Collector):
         )
         for name, told in _GAUGES.items():
             yield _gauge(rows, f"automation_{name}", told, [row[name] for row in rows])
+
+    def _stopped(self) -> Iterator[GaugeMetricFamily]:
+        told = "1 while marketing is stopped because of what came back."
+        stopped = GaugeMetricFamily("automation_stopped_marketing", told, labels=["channel", "tenant"])
+        for stop in stops.in_force(self._db):
+            stopped.add_metric([stop.channel, str(stop.tenant_id)], 1.0)
+        yield stopped
+        told = "1 while a campaign is paused because of what came back."
+        paused = GaugeMetricFamily("automation_paused_campaigns", told, labels=["campaign"])
+        for one in watching.paused(self._db):
+            paused.add_metric([one.campaign], 1.0)
+        yield paused
 
 
 def _by_word(

@@ -49,6 +49,7 @@ ASSETS = sorted(
         "stats/sla_daily",
         "stats/tenants",
         "storage",
+        "watch",
         *(f"audiences/{name}" for name in AUDIENCES),
         *(f"crm/{name}" for name in CRM_SOURCES),
         *(f"sources/{name}" for name in SOURCES),

@@ -1,18 +1,27 @@
 """What came back is looked at: what is paused and stopped for it, what is told, and what is not."""
 
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from automation_pipelines import watch
 from automation_pipelines.campaign import Campaign
+from automation_pipelines.channels import build_channels, closing
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.main import automation
 from automation_pipelines.errors import RefusedError
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import audits, claims, columnar, jobs, plans, stops
 from automation_pipelines.ledger import database as ledger_database
 from automation_pipelines.ledger.campaigns import CampaignStore
@@ -21,14 +30,22 @@ from automation_pipelines.ledger.columnar import Query, raw
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.events import TOLD, record
 from automation_pipelines.ledger.jobs import Answer, Completed, Dead, Settlement
+from automation_pipelines.ledger.tables import tenants
 from automation_pipelines.messages.mailboxes import MAILBOXES, mailbox_of
+from automation_pipelines.metrics import Figures
+from automation_pipelines.orchestration import build_definitions
+from automation_pipelines.orchestration.watching import CHECK
+from automation_pipelines.settings import Settings
 from automation_pipelines.settings.watching import Watch
 from automation_pipelines.watch import Seen
 from automation_pipelines.watch.rates import Count, excesses, too_much, verdict
-from tests.ledger.planned import LEASE, NOW, TENANTS, count_statements, moments, tick
+from tests.ledger.planned import LEASE, NOW, TENANTS, count_statements, moments, tick, url_of
+from tests.mailroom import PROFILE, Mailroom
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIMITS = Watch()
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+TEXT = {"channel": "sms", "template": "letter"}
 SPRING = Campaign.model_validate(
     {
         "id": "spring",
@@ -122,6 +139,7 @@ def test_a_burst_of_hard_bounces_pauses_the_campaign_and_says_why(database: Data
     assert again.findings == found.news
 
 
+@pytest.mark.planner
 @pytest.mark.parametrize(
     ("count", "type_", "cases"),
     [
@@ -138,6 +156,7 @@ def test_what_chance_explains_pauses_nothing(database: Database, count: int, typ
     assert look(database) == Seen()
 
 
+@pytest.mark.planner
 @pytest.mark.parametrize(
     ("type_", "cases", "words"),
     [
@@ -176,6 +195,7 @@ def test_late_complaints_are_held_against_the_mail_they_are_about(database: Data
     assert look(database, NOW + 8 * DAY).news == ()
 
 
+@pytest.mark.planner
 def test_a_campaign_is_compared_with_itself(database: Database) -> None:
     """Seven in a hundred leave a campaign that always lost as many: told, once a day, and not paused."""
     store = started(database)
@@ -192,6 +212,7 @@ def test_a_campaign_is_compared_with_itself(database: Database) -> None:
     assert kinds(look(database)) == [("paused", "campaign spring")]
 
 
+@pytest.mark.planner
 def test_what_somebody_resumed_is_not_paused_for_what_was_before(database: Database) -> None:
     store = started(database)
     told(database, "bounced", sent(database, 400)[:60], kind="hard")
@@ -202,6 +223,7 @@ def test_what_somebody_resumed_is_not_paused_for_what_was_before(database: Datab
     assert kinds(look(database, NOW + 4 * HOUR)) == [("paused", "campaign spring")]
 
 
+@pytest.mark.planner
 def test_a_message_people_wait_for_is_never_paused(database: Database) -> None:
     store = started(database)
     told(database, "bounced", sent(database, 400, purpose="transactional")[:100], kind="hard")
@@ -211,6 +233,7 @@ def test_a_message_people_wait_for_is_never_paused(database: Database) -> None:
     assert store.states()["spring"] == "running"
 
 
+@pytest.mark.planner
 def test_one_tenants_rotten_list_stops_that_tenant_and_not_the_campaign(database: Database) -> None:
     store = started(database)
     sent(database, 900, tenant_id=1)
@@ -312,6 +335,7 @@ def test_two_who_look_at_once_pause_and_stop_once(database: Database) -> None:
     ]
 
 
+@pytest.mark.planner
 def test_it_only_tells_where_it_is_asked_to(database: Database) -> None:
     store = started(database)
     told(database, "complained", sent(database, 2000)[:60])
@@ -321,6 +345,7 @@ def test_it_only_tells_where_it_is_asked_to(database: Database) -> None:
     assert stops.in_force(database) == []
 
 
+@pytest.mark.planner
 def test_of_a_quiet_day_only_what_came_back_is_read(database: Database) -> None:
     started(database)
     told(database, "bounced", sent(database, 300)[:4], kind="hard")
@@ -411,3 +436,122 @@ def test_mailboxes_are_told_by_their_domain(domain: str, word: str) -> None:
     assert mailbox_of(domain) == word
     assert word in MAILBOXES
     assert max(map(len, MAILBOXES)) <= 20, "the column is no wider"
+
+
+@pytest.mark.planner
+def test_what_is_sent_by_mail_is_settled_with_its_domain_and_whose_mailbox_it_went_to(
+    database: Database, tmp_path: Path
+) -> None:
+    room = Mailroom(database, Settings(home=tmp_path))
+    room.apply(steps=[{"id": "letter", "channel": "email", "template": "letter"}, {"id": "text", **TEXT}])
+    for address in ("kim@HotMail.co.uk", "kim@BÜRO.example", "kim@no_such_address"):
+        room.plan(1, address=address)
+    room.plan(1, step="text", channel="sms", address="+491700000000")
+    profile = json.dumps(PROFILE | {"sender_email": "Hello@News.BÜRO.example"})
+    with database.begin() as connection:
+        connection.execute(sa.update(tenants).values(profile=profile))
+    channels = build_channels(room.settings)
+    with closing(channels):
+        room.deliver(channels)
+    rows = database.read("SELECT state, sender_domain, mailbox FROM jobs ORDER BY id").rows()
+    assert rows == [
+        ("completed", "news.xn--bro-hoa.example", "outlook"),
+        ("completed", "news.xn--bro-hoa.example", "other"),
+        ("dead", None, None),
+        ("completed", None, None),
+    ]
+
+
+@pytest.fixture
+def front(database: Database, tmp_path: Path) -> Iterator[Front]:
+    settings = Settings(home=tmp_path, database_url=url_of(database), notify_email="ops@staff.example.com")
+    installation = Installation.open(settings)
+    yield Front(installation, NOW, "ann")
+    installation.database.close()
+
+
+def run(front: Front, *arguments: str) -> str:
+    done = CliRunner().invoke(automation, arguments, obj=front)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.output
+
+
+@pytest.mark.planner
+def test_the_command_line_looks_tells_by_mail_lists_and_releases(database: Database, front: Front) -> None:
+    assert "nothing out of the ordinary" in run(front, "watch")
+    assert "no marketing was ever stopped" in run(front, "stops", "list")
+    started(database)
+    told(database, "bounced", sent(database, 400)[:60], kind="hard")
+    complained(database, 3, 1000, tenant_id=2)
+    said = run(front, "watch")
+    assert "campaign spring is paused since 2026-03-01 09:00 UTC: hard bounces" in said
+    assert "told ops@staff.example.com: sent" in said
+    assert "told" not in run(front, "watch")
+    (mail,) = front.settings.outbox.glob("new/*")
+    message = message_from_bytes(mail.read_bytes(), policy=policy.default)
+    assert message["Subject"] == "Campaign paused: campaign spring (and 1 more)"
+    text = message.get_body(("plain",))
+    assert text is not None
+    assert "marketing by email of tenant 2 is stopped" in text.get_content()
+    assert "hard bounces of campaign spring" in run(front, "campaign", "show", "spring")
+    rows = moments(database, 1, campaign="other", tenant_id=2, expires_at=None)
+    plans.write_plan(database, tick("waits"), rows, TENANTS)
+    assert "marketing by email of tenant 2 is stopped since" in run(front, "jobs", "status")
+    assert "3 of 1,000" in run(front, "stops", "list", "--json")
+    assert "released" in run(front, "stops", "release", "2", "--because", "list cleaned")
+    assert "is stopped" not in run(front, "jobs", "status")
+    assert "list cleaned" in run(front, "audit", "--action", "stops.release")
+    scraped = {
+        (sample.name, *sample.labels.values())
+        for family in Figures(database, lambda: NOW).collect()
+        for sample in family.samples
+    }
+    assert ("automation_paused_campaigns", "spring") in scraped
+    assert ("automation_stopped_marketing", "email", "2") not in scraped
+
+
+def test_runs_of_feedback_look_and_a_check_fails_until_somebody_has_seen_to_it(
+    tmp_path: Path, sqlite_templates: Path
+) -> None:
+    shutil.copy(sqlite_templates / "ledger.db", tmp_path)
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    settings = Settings(home=tmp_path, database_url=url, notify_email="ops@staff.example.com")
+    database = Database.open(url)
+    store = started(database)
+    bounced = [
+        {"id": str(job), "type": "bounced", "detail": {"kind": "hard"}, "job_id": job, "at": NOW.isoformat()}
+        for job in sent(database, 400)[:60]
+    ]
+    settings.feedback.mkdir(parents=True)
+    (settings.feedback / "today.jsonl").write_text("\n".join(map(json.dumps, bounced)), encoding="utf-8")
+    definitions = build_definitions(settings, clock=lambda: NOW + HOUR)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def checked(job: str) -> tuple[bool, str, str]:
+            done = definitions.resolve_job_def(job).execute_in_process(run_config=QUIET, instance=instance)
+            (check,) = [one for one in done.get_asset_check_evaluations() if one.check_name == CHECK]
+            return check.passed, check.severity.value, check.description or ""
+
+        def asked(cursor: str | None = None) -> Any:
+            resources = {"automation": dict(definitions.resources or {})["automation"]}
+            context = dg.build_sensor_context(
+                instance=instance,
+                cursor=cursor,
+                resources=resources,
+                repository_def=definitions.get_repository_def(),
+            )
+            return definitions.resolve_sensor_def("look_at_what_came_back").evaluate_tick(context)
+
+        nothing = asked()
+        assert not nothing.run_requests
+        passed, severity, words = checked("feedback")
+        assert (passed, severity) == (False, "ERROR")
+        assert "60 of 400 (15 %)" in words
+        wanted = asked(nothing.cursor)
+        assert len(wanted.run_requests) == 1
+        assert not asked(wanted.cursor).run_requests
+        assert not checked("watch")[0]
+        assert len(list(settings.outbox.glob("new/*"))) == 1
+        store.resume("spring", "ann", NOW + 2 * HOUR)
+        assert checked("watch") == (True, "WARN", "nothing out of the ordinary")
+    database.close()

@@ -13,7 +13,7 @@ from automation_pipelines.cli.orders import ALL, CANCEL, CLEAR, REQUEUE, RETRY, 
 from automation_pipelines.cli.tables import counted, say, say_json, table_of, when
 from automation_pipelines.delivery.tracing import ask, traceable
 from automation_pipelines.history import listing
-from automation_pipelines.ledger import holds, operations
+from automation_pipelines.ledger import holds, operations, stops
 from automation_pipelines.ledger.database import dump_json
 from automation_pipelines.ledger.figures import DAY, Figures, figures
 from automation_pipelines.ledger.lateness import in_hours
@@ -55,6 +55,8 @@ def show_status(front: Front, *, since: datetime | None, as_json: bool) -> None:
     hold = holds.current(front.database)
     if hold is not None:
         click.secho(str(hold), bold=True, err=as_json)
+    for stop in stops.in_force(front.database):
+        click.secho(str(stop), bold=True, err=as_json)
     if as_json:
         say_json(found.rows)
     else:

@@ -21,11 +21,13 @@ from automation_pipelines.cli import (
     notifications,
     pipeline,
     reconcile,
+    reports,
     serving,
     stats,
     suppressions,
     takeover,
     templates,
+    watching,
 )
 from automation_pipelines.cli.front import Front
 from automation_pipelines.errors import AutomationError
@@ -54,6 +56,8 @@ for command in (
     stats.feedback,
     takeover.import_command,
     suppressions.suppressions,
+    watching.watch,
+    watching.stops,
     audit.audit,
     exports.export,
     erasure.forget,
@@ -61,6 +65,7 @@ for command in (
     notifications.notifications,
     housekeeping.housekeep,
     stats.stats,
+    reports.report,
     serving.serve,
     templates.template,
     docs.docs,

@@ -183,6 +183,8 @@ def _print_job(job: Mapping[str, Any]) -> None:
     ended = f", finished {job['finished_at']:%Y-%m-%d %H:%M} UTC" if job["finished_at"] else ""
     why = f" ({job['reason']})" if job["reason"] else ""
     click.echo(f"  job {job['id']}: {job['state']}{why}, {job['attempts']} attempts{ended}")
+    if job["stopped"]:
+        click.echo(f"  {job['stopped']}")
     for line in (job["rejections"] or "").splitlines():
         click.echo(f"  rejected  {line}")
     if job["rejections"]:

@@ -1,6 +1,6 @@
 """`automation campaign show`: one campaign as people read it, its steps, and its versions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 from rich.table import Table
@@ -10,6 +10,7 @@ from automation_pipelines.campaign import Step
 from automation_pipelines.cli import history
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.tables import say, when
+from automation_pipelines.ledger import watching
 from automation_pipelines.ledger.campaigns import CampaignStore, Details
 
 
@@ -18,19 +19,22 @@ from automation_pipelines.ledger.campaigns import CampaignStore, Details
 @click.pass_obj
 def show(front: Front, *, name: str) -> None:
     """Show one campaign: its steps, since when they count, and its versions."""
-    _print(CampaignStore(front.database).show(name))
+    paused = (str(one) for one in watching.paused(front.database) if one.campaign == name)
+    _print(CampaignStore(front.database).show(name), paused)
     (did,) = history.summaries(front, [name]).values() or [history.NOTHING_YET]
     words = ", ".join(f"{what}: {said or 'none'}" for what, said in zip(history.SUMMARY, did, strict=True))
     say(f"of what was due in the last {history.LATELY.days} days: {words}")
 
 
-def _print(details: Details) -> None:
+def _print(details: Details, reasons: Iterable[str]) -> None:
     spec, entry = details.spec, details.entry
     say(Text(f"{spec.id}: {spec.title} ({entry.state}, version {entry.version})", "bold"))
     say(
         f"audience {spec.audience}, purpose {spec.purpose}, zone {spec.zone}, priority {spec.policy.priority}"
     )
     say(f"last changed {when(entry.changed_at)} by {entry.changed_by}")
+    for reason in reasons:
+        say(reason)
     steps = Table("step", "when", "what", "to", "counts from", title="Steps", title_justify="left")
     for step in spec.steps:
         since = details.active_from.get(step.id)

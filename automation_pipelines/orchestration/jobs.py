@@ -27,8 +27,14 @@ DELIVER = dg.define_asset_job(
 )
 FEEDBACK = dg.define_asset_job(
     "feedback",
-    selection=dg.AssetSelection.assets(specs.FEEDBACK),
-    description="Read the files of events that providers left.",
+    selection=dg.AssetSelection.assets(specs.FEEDBACK, specs.WATCH),
+    description="Read the files of events that providers left, and look at what came back.",
+)
+WATCH = dg.define_asset_job(
+    "watch",
+    selection=dg.AssetSelection.assets(specs.WATCH),
+    description="Look at what came back lately: pause campaigns and stop marketing of which too much bounced "
+    "or was complained of, and tell AUTOMATION_NOTIFY_EMAIL.",
 )
 DAILY = dg.define_asset_job(
     "daily",
@@ -36,4 +42,4 @@ DAILY = dg.define_asset_job(
     description="Restate the statistics of the run's days, publish them, end campaigns that are over, look "
     "at the CRM's tables whole, and clean up. Sends nothing.",
 )
-JOBS = [TICK, DELIVER, FEEDBACK, DAILY]
+JOBS = [TICK, DELIVER, FEEDBACK, WATCH, DAILY]

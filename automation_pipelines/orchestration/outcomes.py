@@ -25,6 +25,7 @@ from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
 from automation_pipelines.orchestration.endings import postponed
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown, table
 from automation_pipelines.orchestration.resources import Automation, system_clock
+from automation_pipelines.orchestration.watching import watch_asset
 
 FRAMES_KEPT = timedelta(days=1)
 AUDIENCES_KEPT = timedelta(days=7)
@@ -44,6 +45,7 @@ def outcome_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.Asse
         _campaigns(upkeep[specs.CAMPAIGNS]),
         _payloads(upkeep[specs.PAYLOADS]),
         _storage(upkeep[specs.STORAGE]),
+        watch_asset(upkeep[specs.WATCH]),
     ]
 
 

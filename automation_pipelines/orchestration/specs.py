@@ -20,7 +20,7 @@ CRM, SOURCE, AUDIENCE, STATISTIC = "crm", "sources", "audiences", "stats"
 DECISIONS, JOBS, DELIVERIES = dg.AssetKey("decisions"), dg.AssetKey("jobs"), dg.AssetKey("deliveries")
 FEEDBACK, ANALYTICS = dg.AssetKey("feedback"), dg.AssetKey("analytics")
 CAMPAIGNS, STORAGE = dg.AssetKey("campaigns"), dg.AssetKey("storage")
-PAYLOADS = dg.AssetKey("payloads")
+PAYLOADS, WATCH = dg.AssetKey("payloads"), dg.AssetKey("watch")
 
 _OWNERS = {name: [f"team:{name}"] for name in ("crm", "campaigns", "delivery", "analytics", "operations")}
 
@@ -184,24 +184,33 @@ def delivery_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
 
 def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     """The statistics that are filed by UTC day."""
+    segments = [audience_key(each.name) for each in AUDIENCES.values() if each.anchor is Anchor.SCHEDULE]
     inputs = {
-        "ledger": DELIVERIES,
-        "settled": JOBS,
-        "events": FEEDBACK,
-        "decisions": DECISIONS,
-        "profiles": JOBS,
+        "ledger": [DELIVERIES],
+        "settled": [JOBS],
+        "events": [FEEDBACK],
+        "decisions": [DECISIONS],
+        "profiles": [JOBS],
+        "audiences_seen": [audience_key(name) for name in AUDIENCES],
+        "campaign_audiences": [CAMPAIGNS],
+        "segments_seen": segments,
     }
     return [
         _statistic_spec(
             each,
             [
-                *(inputs.get(name, statistic_key(name)) for name in each.inputs),
+                *(key for name in each.inputs for key in inputs.get(name, _statistic_keys(name))),
                 *(crm_key(read.source) for read in each.reads),
             ],
             days,
         )
         for each in DAILY
     ]
+
+
+def _statistic_keys(name: str) -> list[dg.AssetKey]:
+    """The statistic of that name, where there is one: some inputs are no assets."""
+    return [statistic_key(name)] if name in STATISTICS else []
 
 
 def published_specs() -> list[dg.AssetSpec]:
@@ -267,7 +276,17 @@ def upkeep_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
         owners=_OWNERS["operations"],
         kinds={database, "parquet"},
     )
-    return {spec.key: spec for spec in (campaigns, payloads, storage)}
+    watch = dg.AssetSpec(
+        WATCH,
+        deps=[FEEDBACK],
+        description="One row is something that is not as it should be: a campaign that is paused because too "
+        "many of its messages bounced, were complained of or unsubscribed from, a tenant whose marketing is "
+        "stopped, a rate to look at. Looked at after each feedback and every night.",
+        group_name="operations",
+        owners=_OWNERS["operations"],
+        kinds={database},
+    )
+    return {spec.key: spec for spec in (campaigns, payloads, storage, watch)}
 
 
 def schema(columns: Iterable[Column]) -> dg.TableSchema:
