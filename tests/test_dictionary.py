@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import SOURCES
 from automation_pipelines.catalogue.statistics import STATISTICS
@@ -16,6 +17,7 @@ from automation_pipelines.cli.docs import docs
 from automation_pipelines.dictionary import render
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.files import FileStore
+from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SHIPPED, SqlFiles
 from automation_pipelines.stats import publish, restate
@@ -58,6 +60,7 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("analytics")
     db = Database.open(f"sqlite:///{home / 'ledger.db'}")
     db.migrate(MIGRATED)
+    _start_a_series(db)
     days = [NOON + timedelta(days=7 * week) for week in range(3)]
     for week, due in enumerate(days):
         moments = [
@@ -96,6 +99,15 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(db, files, sql, home / "analytics.duckdb", as_of=days[-1] + timedelta(days=30))
     db.close()
     return home / "analytics.duckdb"
+
+
+def _start_a_series(db: Database) -> None:
+    """The campaign of the moments below: its first step is all that fell due."""
+    steps = [{"id": step, "day": day, "channel": "wait"} for day, step in ((1, "wish"), (5, "again"))]
+    declared = {"id": "birthday", "title": "Birthday", "audience": "stage_entries", "steps": steps}
+    spec = Campaign.model_validate(declared | {"timeline": {"stage": "new_lead", "duration_days": 60}})
+    CampaignStore(db).apply(spec, "", {}, "ann", MIGRATED)
+    CampaignStore(db).start("birthday", "ann", MIGRATED)
 
 
 def _conversions() -> pl.DataFrame:
