@@ -244,7 +244,8 @@ def test_how_enquiries_were_answered(database: Database, files: FileStore) -> No
     assert only(frames["sla_daily"]) == {
         "day": DAY, "tenant_id": 1, "deadlines": 6, "resolved_in_time": 1, "breaches": 3, "unresolved": 2,
         "not_yet_due": 1, "undated": 1, "escalated_1": 3, "escalated_2": 2, "escalated_3": 1,
-        "escalated_4": 1, "median_minutes_to_resolve": 45.0,
+        "escalated_4": 1, "median_minutes_to_resolve": 45.0, "p90_minutes_to_resolve": 57.0,
+        "minutes_over": 60,
     }  # fmt: skip
 
 
