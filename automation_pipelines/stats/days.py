@@ -6,15 +6,23 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
+from automation_pipelines.catalogue.statistics import (
+    ATTRIBUTION_DAILY,
+    CONVERSION_FACTS,
+    DAILY,
+    MESSAGE_FACTS,
+    STATISTICS,
+)
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.engine import Engine, open_engine
 from automation_pipelines.extraction import Demand, Selection
 from automation_pipelines.files import FileStore
+from automation_pipelines.ledger import machines
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.stats.attribution import Terms
 from automation_pipelines.stats.inputs import Kept, bounds, of_day
-from automation_pipelines.stats.tables import dataset, run, show_files
+from automation_pipelines.stats.tables import dataset, filed_days, run, show_files
 
 Frames = Mapping[str, pl.DataFrame]
 
@@ -49,10 +57,11 @@ def compute_day(
     *,
     as_of: datetime,
     sources: Frames | None = None,
+    terms: Terms | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Compute the daily statistics of one UTC day; those whose `sources` of the CRM are given."""
     with open_engine() as engine:
-        return _compute(engine, Kept(db, files, as_of), sqlfiles, day, sources or {})
+        return _compute(engine, Kept(db, files, as_of, terms or Terms()), sqlfiles, day, sources or {})
 
 
 def restate(
@@ -63,22 +72,43 @@ def restate(
     *,
     as_of: datetime,
     sources: Frames | None = None,
+    terms: Terms | None = None,
 ) -> Restated:
-    """Compute these days afresh and file them in place of what was there; sends nothing, plans nothing."""
+    """Compute these days afresh and file them in place of what was there; sends nothing, plans nothing.
+
+    Where a message proves sent late, the days with conversions it may be credited with follow.
+    """
     rows: dict[str, int] = {}
-    ordered, kept = tuple(sorted(set(days))), Kept(db, files, as_of)
+    moved: set[date] = set()
+    ordered, kept = tuple(sorted(set(days))), Kept(db, files, as_of, terms or Terms())
+    machines.settle(db, ordered, as_of)
     with open_engine() as engine:
         for day in ordered:
+            before = filed_days(files, MESSAGE_FACTS, [day])
             for name, frame in _compute(engine, kept, sqlfiles, day, sources or {}).items():
                 files.replace(dataset(STATISTICS[name]), frame, day=day)
                 rows[name] = rows.get(name, 0) + frame.height
+            moved |= kept.terms.moved(before, filed_days(files, MESSAGE_FACTS, [day]))
+        for day in sorted(moved):
+            _credit_again(engine, kept, sqlfiles, day)
     return Restated(ordered, rows)
+
+
+def _credit_again(engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date) -> None:
+    """Credit the conversions of a day from what is filed of it; nothing else is computed or read."""
+    if not kept.files.paths(dataset(CONVERSION_FACTS), [day]):
+        return
+    filed = {each.name: filed_days(kept.files, each, [day]) for each in (MESSAGE_FACTS, CONVERSION_FACTS)}
+    engine.add(**filed, credited=kept.terms.credited())
+    _show_windows(engine, kept.files, ATTRIBUTION_DAILY, day)
+    frame = run(engine, sqlfiles, ATTRIBUTION_DAILY, day=day, as_of=kept.as_of)
+    kept.files.replace(dataset(ATTRIBUTION_DAILY), frame, day=day)
 
 
 def _compute(
     engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date, sources: Frames
 ) -> dict[str, pl.DataFrame]:
-    engine.add(**of_day(kept, day), **sources)
+    engine.add(**of_day(kept, day), **sources, prices=kept.terms.prices(sources))
     computed: dict[str, pl.DataFrame] = {}
     for statistic in DAILY:
         if {read.source for read in statistic.reads} <= sources.keys():

@@ -4,7 +4,7 @@ A statistic names its inputs in the catalogue; each is read only where one is co
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -19,6 +19,8 @@ from automation_pipelines.ledger.plans import KEY
 from automation_pipelines.model import SETTLED, Reason
 from automation_pipelines.selection import midnight
 from automation_pipelines.stats import measures, standing
+from automation_pipelines.stats.attribution import Terms
+from automation_pipelines.stats.scope import scope_of_day
 
 _HELD = [str(reason) for reason in Reason if reason not in SETTLED]
 _RECORD = ["live", "manual"]  # test runs and reconstructed days count nowhere
@@ -33,6 +35,7 @@ class Kept:
     database: Database
     files: FileStore
     as_of: datetime
+    terms: Terms = field(default_factory=Terms)
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
@@ -44,12 +47,15 @@ def of_day(kept: Kept, day: date) -> dict[str, pl.DataFrame]:
     """The record of one UTC day: what was due then, and what was told of it since."""
     lo, hi = bounds(day)
     held = _held(kept.files, day)
+    ledger = daily.jobs_due(kept.database, lo, hi)
     return {
-        "ledger": daily.jobs_due(kept.database, lo, hi),
+        "ledger": ledger,
         "events": daily.events_of_jobs_due(kept.database, lo, hi),
         "decisions": held,
         "settled": daily.settled_among(kept.database, held.select(KEY)),
         "profiles": daily.profiles(kept.database),
+        "credited": kept.terms.credited(),
+        **scope_of_day(kept.database, kept.files, day, ledger["campaign"].unique().to_list()),
     }
 
 
@@ -72,12 +78,13 @@ def _profiles(kept: Kept) -> pl.DataFrame:
 
 _AT_PUBLICATION: Mapping[str, Callable[[Kept], pl.DataFrame]] = {
     "profiles": _profiles,
+    "terms": lambda kept: kept.terms.returns(),
     "declared_steps": lambda kept: standing.declared_steps(kept.database),
     "subject_orders": lambda kept: standing.subject_orders(kept.database, kept.as_of),
     "running_campaigns": lambda kept: standing.running_campaigns(kept.database),
     "queue": lambda kept: standing.queue(kept.database, kept.as_of),
-    "last_tick": lambda kept: standing.last_tick(kept.database),
     "measure_definitions": lambda _: measures.definitions(),
+    "last_tick": lambda kept: standing.last_tick(kept.database),
 }
 
 

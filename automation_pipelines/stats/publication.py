@@ -22,13 +22,20 @@ from automation_pipelines.errors import ConfigurationError, FiguresError
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
-from automation_pipelines.stats import measures
+from automation_pipelines.stats import measures, trials
+from automation_pipelines.stats.attribution import Terms
 from automation_pipelines.stats.inputs import Kept, at_publication
 from automation_pipelines.stats.tables import dataset, derived_file, literal, run, show_files
 
 
 def publish(
-    db: Database, files: FileStore, sqlfiles: SqlFiles, target: Path, *, as_of: datetime
+    db: Database,
+    files: FileStore,
+    sqlfiles: SqlFiles,
+    target: Path,
+    *,
+    as_of: datetime,
+    terms: Terms | None = None,
 ) -> dict[str, int]:
     """Build `target` (DuckDB) from all filed days beside itself, replace it, and return rows by table.
 
@@ -37,7 +44,7 @@ def publish(
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        rows, derived = _build(beside, Kept(db, files, as_of), sqlfiles)
+        rows, derived = _build(beside, Kept(db, files, as_of, terms or Terms()), sqlfiles)
         _replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
@@ -57,6 +64,7 @@ def _build(path: Path, kept: Kept, sqlfiles: SqlFiles) -> tuple[dict[str, int], 
             if statistic.daily:
                 _show_days(engine, kept.files, statistic)
         engine.add(**at_publication(kept, DERIVED))
+        trials.add(engine, sqlfiles, kept.database, kept.terms.attribution.days, kept.as_of)
         for statistic in DERIVED:
             derived[statistic.name] = run(engine, sqlfiles, statistic, as_of=kept.as_of)
             _create(engine, statistic)

@@ -140,7 +140,7 @@ def arms(
         trials=pl.DataFrame(asked, schema={"campaign": pl.String(), "minutes": pl.Int64()}, orient="row"),
         promoted=promotions.verdicts(db, list(known)),
     )
-    return engine.query(sqlfiles.find("trials", "arms").text, {"as_of": as_of})
+    return _whole(engine.query(sqlfiles.find("trials", "arms").text, {"as_of": as_of}))
 
 
 def verdicts(counted: pl.DataFrame, known: Mapping[str, Trial]) -> pl.DataFrame:
@@ -233,7 +233,12 @@ def _judged(trial: Trial, told: list[Arm], rows: list[Row]) -> Verdict:
 def groups(engine: Engine, sqlfiles: SqlFiles, days: int, as_of: datetime) -> pl.DataFrame:
     """Count those whom a holdout's draw kept apart, and who of them converted within so many days."""
     asked = {"as_of": as_of, "minutes": days * 24 * 60}
-    return engine.query(sqlfiles.find("trials", "groups").text, asked)
+    return _whole(engine.query(sqlfiles.find("trials", "groups").text, asked))
+
+
+def _whole(counted: pl.DataFrame) -> pl.DataFrame:
+    """The engine's sums of whole numbers, which it keeps wider than any is."""
+    return counted.with_columns(pl.selectors.decimal().cast(pl.Int64))
 
 
 def lifts(counted: pl.DataFrame, days: int) -> pl.DataFrame:
