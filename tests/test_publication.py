@@ -1,5 +1,6 @@
 """The copy of the statistics on a PostgreSQL server: whole or not at all, for reading only."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,18 +8,25 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import psycopg
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
+from pydantic import SecretStr
 
 from automation_pipelines.catalogue.measures import VIEWS, View
-from automation_pipelines.catalogue.statistics import PUBLISHED
+from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, PUBLISHED
 from automation_pipelines.catalogue.types import Statistic
-from automation_pipelines.errors import ConfigurationError, StatsDatabaseError
+from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.stats import stats
+from automation_pipelines.errors import ConfigurationError, FiguresError, StatsDatabaseError
 from automation_pipelines.files import FileStore
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
+from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
-from automation_pipelines.stats import postgres, publish, restate
+from automation_pipelines.stats import dataset, postgres, publish, restate
 from automation_pipelines.stats.postgres import ANALYST, publish_copy
 from tests.past import MIGRATED, NOON, plan, settle, tell
 
@@ -75,6 +83,11 @@ def sent(connection: psycopg.Connection) -> object:
     return row[0]
 
 
+def told(rows: list[tuple[object, ...]]) -> list[list[str]]:
+    """Rows in no order, instants of two drivers alike."""
+    return sorted([str(cell) for cell in row] for row in rows)
+
+
 def test_the_copy_says_what_the_file_says(company: Company, postgres_url: str) -> None:
     company.send(3)
     first = publish_copy(company.target, postgres_url, "analytics")
@@ -83,7 +96,7 @@ def test_the_copy_says_what_the_file_says(company: Company, postgres_url: str) -
         server.execute("SET TimeZone = 'UTC'")
         for name in (*TABLES, *VIEWS):
             there = server.execute(f"SELECT * FROM analytics.{name}").fetchall()
-            assert sorted(map(repr, there)) == sorted(map(repr, file.sql(f"FROM {name}").fetchall())), name
+            assert told(there) == told(file.sql(f"FROM {name}").fetchall()), name
         comments = server.execute(
             "SELECT c.relname || '.' || a.attname, format_type(a.atttypid, NULL), "
             "col_description(c.oid, a.attnum), obj_description(c.oid) FROM pg_attribute AS a "
@@ -220,3 +233,34 @@ def test_a_server_that_is_away_is_told_without_its_password(company: Company) ->
     assert "secret" not in str(away.value)
     with pytest.raises(ConfigurationError, match="AUTOMATION_STATS_URL is no PostgreSQL"):
         publish_copy(company.target, "sqlite:///x.db", "analytics")
+
+
+def test_the_commands_check_publish_copy_and_show(company: Company, postgres_url: str) -> None:
+    settings = Settings(home=company.target.parent, stats_url=SecretStr(postgres_url), stats_schema="bi")
+    front = Front(Installation(settings, company.ledger, company.files, SQL), NOON, "tester")
+
+    def run(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(stats, words, obj=front)
+        assert (result.exit_code, type(result.exception)) == (code, FiguresError if code else type(None))
+        return f"{result.output}{result.exception or ''}"
+
+    company.send(4)
+    assert "ok: campaign_daily / adds_up: 1 looked at" in run("check", "--from", str(NOON.date()))
+    assert f"published {company.target}" in run("publish")
+    assert "copied to schema bi: 0 rows added or removed" in run("publish")
+    with psycopg.connect(postgres_url) as server:
+        assert server.execute("SELECT human_click_rate FROM bi.campaign_rates").fetchall() == [(0.25,)]
+    asked = ("show", "campaign_daily", "--measure", "human_click_rate")
+    assert "sent 4, human_click_rate 25.00%" in run(*asked)
+    (row,) = map(json.loads, run(*asked, "--tenant", "1", "--json").splitlines())
+    assert (row["step"], row["clicked"], row["human_click_rate"]) == ("wish", 1, 0.25)
+    assert '"bounce_rate":0.0' in run("show", "campaign_rates", "--json")
+    assert "No measure of success" in run("measures", "--json")
+    assert "sum(clicked) / sum(sent)" in run("measures")
+    before = company.target.read_bytes()
+    days = company.files.read(dataset(CAMPAIGN_DAILY))
+    company.files.replace(dataset(CAMPAIGN_DAILY), days.with_columns(pl.col("sent") + 1), day=NOON.date())
+    refusal = "adds_up: 1 of 1 rows do not add up\n  day 2026-05-01, tenant_id 1, campaign birthday"
+    assert refusal in run("publish", code=1)
+    assert "WRONG: campaign_daily / adds_up" in run("check", "--all", code=1)
+    assert company.target.read_bytes() == before
