@@ -124,7 +124,13 @@ def _statistics(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         days = _days(context, automation, now)
         sources = extract(installation.crm, installation.sqlfiles, stats.demands(days))
         stats.restate(
-            installation.database, installation.files, installation.sqlfiles, days, as_of=now, sources=sources
+            installation.database,
+            installation.files,
+            installation.sqlfiles,
+            days,
+            as_of=now,
+            sources=sources,
+            terms=stats.Terms.of(installation.settings),
         )
         for statistic in DAILY:
             rows = installation.files.read(stats.dataset(statistic), days)
@@ -175,7 +181,12 @@ def _publication() -> dg.AssetsDefinition:
         installation, now = automation.installation, automation.clock()
         target = installation.settings.analytics
         rows = stats.publish(
-            installation.database, installation.files, installation.sqlfiles, target, as_of=now
+            installation.database,
+            installation.files,
+            installation.sqlfiles,
+            target,
+            as_of=now,
+            terms=stats.Terms.of(installation.settings),
         )
         for statistic in DERIVED:
             frame = pl.read_parquet(stats.derived_file(installation.files, statistic))

@@ -13,6 +13,7 @@ from automation_pipelines.errors import AutomationError
 from automation_pipelines.ledger import daily
 from automation_pipelines.orchestration.jobs import DAILY, RELEASED, TICK
 from automation_pipelines.orchestration.resources import Automation
+from automation_pipelines.stats import days_changed
 from automation_pipelines.tick import find_work
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
@@ -94,12 +95,16 @@ def _daily() -> dg.ScheduleDefinition:
 
 
 def days_to_restate(automation: Automation) -> list[tuple[date, date]]:
-    """Yesterday, today and the days touched since the night before, as ranges; the newest range last."""
-    now = automation.clock()
+    """Yesterday, today and the days touched since the night before, as ranges; the newest range last.
+
+    Touched are those of messages that something was told of, and those of conversions that the CRM wrote.
+    """
+    now, installation = automation.clock(), automation.installation
     days = {now.date() - _DAY, now.date()}
     try:
-        automation.installation.database.require_current()
-        days |= set(daily.days_touched(automation.installation.database, now - _DAY - _HOUR))
+        installation.database.require_current()
+        days |= set(daily.days_touched(installation.database, now - _DAY - _HOUR))
+        days |= set(days_changed(installation.crm, installation.sqlfiles, installation.files))
     except AutomationError:  # the run fails in the same way, and a failed run is seen and told about
         pass
     return list(_ranges(sorted({max(day, automation.first_day) for day in days if day <= now.date()})))
