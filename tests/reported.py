@@ -163,11 +163,20 @@ def _derived(chance: Random, tenant_name: str) -> dict[str, list[dict[str, Any]]
         "tenants": [
             {"tenant_id": TENANT, "name": tenant_name, "time_zone": "Europe/Berlin", "currency": "EUR"}
         ],
+        "campaign_steps": list(_titles()),
         "holdout_lift": [_lift()],
         "variant_results": list(_variants()),
         "send_time_totals": list(_hours(chance)),
         "cohort_retention": list(_cohorts(chance)),
     }
+
+
+def _titles() -> Iterable[dict[str, Any]]:
+    for campaign, steps in _STEPS.items():
+        for place, step in enumerate(steps, 1):
+            title, step_title = (name.replace("-", " ").capitalize() for name in (campaign, step))
+            whose = {"campaign": campaign, "title": title, "state": "running"}
+            yield {**whose, "step": step, "step_title": step_title, "place": place}
 
 
 def _lift() -> dict[str, Any]:
@@ -194,7 +203,7 @@ def _lift() -> dict[str, Any]:
         **_estimate("held_out_rate", experiments.rate(held.successes, held.subjects)),
         **_estimate("difference", between),
         "p_value": found.p_value,
-        "verdict": "more of those it was meant for converted than of those held out",
+        "verdict": "165 conversions more than without it (95 %: 49 to 252)",
     }
 
 

@@ -28,12 +28,11 @@ def _page(published: Published, question: Question) -> Page:
     if days is None:
         raise RefusedError(_unknown(published, question))
     asked = Asked(published, question, question.period or _latest(days))
-    names = published.tenants()
-    tenant = "" if question.tenant is None else names.get(question.tenant, f"Tenant {question.tenant}")
+    tenant = "" if question.tenant is None else asked.tenant(question.tenant)
     told = not asked.rows("campaign_daily").is_empty()
     return Page(
-        "Campaign report" if asked.of_campaign else "Tenant report",
-        question.campaign or tenant,
+        "Tenant report" if question.campaign is None else f"Campaign report · {question.campaign}",
+        tenant if question.campaign is None else asked.campaign(question.campaign),
         tenant if asked.of_campaign else "",
         asked.period,
         min(days.last, asked.period.last),

@@ -43,6 +43,14 @@ class Asked:
         """Whether it is about one campaign."""
         return self.question.campaign is not None
 
+    def campaign(self, name: str) -> str:
+        """What people call a campaign."""
+        return self.published.titles.get(name, name)
+
+    def tenant(self, key: int) -> str:
+        """What people call a tenant."""
+        return self.published.tenants.get(key, f"Tenant {key}")
+
     def rows(self, table: str) -> pl.DataFrame:
         """The rows of the days asked about."""
         return self.published.rows(table, self.question, self.period)

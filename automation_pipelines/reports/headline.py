@@ -1,6 +1,7 @@
 """The key figures: what it earned first, as surely as it is known, then what was sent and what came back."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
@@ -24,6 +25,9 @@ _FEW = 100
 """Messages below which a rate needs its interval beside it to be read at all."""
 
 
+_SURE = "more than chance explains."
+_UNSURE = "it could be chance, and shows neither an effect nor that there is none."
+_APART = "Each is shown below with its interval."
 _CREDITED = "Credited is not caused: some would have come anyway."
 
 
@@ -35,36 +39,38 @@ def key_figures(asked: Asked) -> tuple[KeyFigure, ...]:
 
 
 def _lift(asked: Asked) -> Iterator[KeyFigure]:
-    """What those held out did not do: only where there is one figure, for they do not add up."""
+    """What those held out did not do. Several lifts are not added up: they are counted."""
     rows = asked.ever("holdout_lift")
-    if rows.height != 1 or rows["difference"][0] is None:
-        return
-    row = rows.row(0, named=True)
+    judged = rows if rows.is_empty() else rows.filter(pl.col("difference").is_not_null())
+    if judged.height == 1:
+        yield _one_lift(asked, judged.row(0, named=True))
+    elif not judged.is_empty():
+        surely = judged.filter(pl.col("p_value") < ALPHA, pl.col("difference") > 0).height
+        yield KeyFigure(
+            "Caused, not just credited",
+            f"{surely} of {judged.height}",
+            f"comparisons with people held out show more conversions than chance explains. {_APART}",
+        )
+
+
+def _one_lift(asked: Asked, row: dict[str, Any]) -> KeyFigure:
     sure = row["p_value"] is not None and row["p_value"] < ALPHA
-    judged = (
-        "More than chance explains."
-        if sure
-        else "This could be chance: it shows neither an effect nor that there is none."
-    )
-    between = span_of_points(row["difference_low"], row["difference_high"])
-    yield KeyFigure(
-        "Caused by the campaign: more who converted",
+    return KeyFigure(
+        f"Caused by {asked.campaign(row['campaign'])}: more people who converted",
         points(row["difference"]),
-        f"95 % sure it lies in {between}, compared with {count(row['held_out'])} people held out. {judged}",
-        _incremental(
-            row["incremental_revenue"],
-            row["incremental_revenue_low"],
-            row["incremental_revenue_high"],
-            row["currency"],
-        ),
+        f"{share(row['treated_rate'])} of those meant to get it, {share(row['held_out_rate'])} of "
+        f"{count(row['held_out'])} held out. 95 % interval "
+        f"{span_of_points(row['difference_low'], row['difference_high'])}: {_SURE if sure else _UNSURE}",
+        _incremental(row),
     )
 
 
-def _incremental(value: float | None, low: float | None, high: float | None, currency: str) -> str:
+def _incremental(row: dict[str, Any]) -> str:
+    value, low, high = (row[f"incremental_revenue{end}"] for end in ("", "_low", "_high"))
     if value is None:
         return ""
-    between = f"{money(low, currency)} to {money(high, currency)}"
-    return f"In money: {money(value, currency)} ({between}), since it began"
+    told, *between = (money(each, row["currency"]) for each in (value, low, high))
+    return f"In money: {told} ({' to '.join(between)}), since it began"
 
 
 def _credited(asked: Asked) -> Iterator[KeyFigure]:
@@ -110,7 +116,7 @@ def _rate(name: str, now: pl.DataFrame, before: pl.DataFrame) -> KeyFigure:
     between = found.interval
     about = f"{count(found.part)} of {count(found.whole)}"
     if found.part and found.value is not None:
-        about += f"; by chance anything from {span(between.low, between.high)}"
+        about += f"; 95 % interval {span(between.low, between.high)}"
     if 0 < found.whole < _FEW:
         about += ". Few messages: read with care"
     compared = f"{share(past.value)} before" if past.whole else _NOTHING_BEFORE

@@ -16,19 +16,19 @@ from automation_pipelines.reports.charts import Bars, Estimate, Forest, Heat, Ma
 from automation_pipelines.reports.inks import HEATS, ink, of_tone
 
 WIDTH = 480
-_TEXT, _SMALL = 13.0, 12.0
-_ROW = 24
+_TEXT, _SMALL = 14.0, 13.0
+_ROW = 26
 _LONGEST = 46
 
 
 def bars(chart: Bars) -> Figure:
     """Lying bars with their labels beside or above them."""
-    step = 46 if chart.above else _ROW
+    step = 48 if chart.above else _ROW
     height = sum(len(group.bars) * step + (28 if group.title else 4) for group in chart.groups)
     figure, axes = _canvas(height)
-    left = 0.0 if chart.above else 128.0
+    left = 0.0 if chart.above else 138.0
     most = max((bar.value for group in chart.groups for bar in group.bars), default=0) or 1
-    room, y = WIDTH - left - 112, 0.0
+    room, y = WIDTH - left - 118, 0.0
     for group in chart.groups:
         if group.title:
             _write(axes, 0, y + 14, clean(group.title), weight="bold")
@@ -50,13 +50,13 @@ def timeline(chart: Timeline) -> Figure:
     height = 176.0 + (138.0 if rate else 0.0)
     figure, back = _canvas(height)
     _legend(back, chart.bars, several=several)
-    upper = _axes(figure, 44, top, WIDTH - 52, 118)
+    upper = _axes(figure, 48, top, WIDTH - 56, 118)
     _stack(upper, chart)
     _value_axis(upper, Unit.COUNT)
     _day_axis(upper, chart.days)
     if rate is not None:
         _write(back, 0, top + 158, rate.name, weight="bold", size=_SMALL)
-        lower = _axes(figure, 44, top + 172, WIDTH - 52, 86)
+        lower = _axes(figure, 48, top + 172, WIDTH - 56, 86)
         _line(lower, rate)
         _value_axis(lower, Unit.SHARE)
         _day_axis(lower, chart.days)
@@ -86,7 +86,7 @@ def _legend(axes: Axes, series: Sequence[Series], *, several: bool) -> None:
             axes.barh(10, 12, height=12, left=x, color=of_tone(one.tone), linewidth=0)
             x += 18
         _write(axes, x, 10, one.name, weight="bold", size=_SMALL)
-        x += 7.4 * len(one.name) + 22
+        x += 8.0 * len(one.name) + 22
 
 
 def _day_axis(axes: Axes, days: Sequence[date]) -> None:
@@ -107,43 +107,48 @@ def _value_axis(axes: Axes, unit: Unit) -> None:
 
 def forest(chart: Forest) -> Figure:
     """Intervals with their estimates, and lines to compare with."""
-    step, top = 50, 26 if chart.marks else 6
+    step, top = 52, 28 if chart.marks else 6
     under = top + step * len(chart.rows)
     figure, back = _canvas(under + 32)
     axes = _axes(figure, 16, top, WIDTH - 40, step * len(chart.rows))
     axes.set_ylim(under - top, 0)
     axes.set_xlim(*_scope(chart))
+    ticks = _shares(axes, chart.unit)
     for mark in chart.marks:
         _mark(axes, mark)
     for number, row in enumerate(chart.rows):
         y = step * number
-        _write(back, 0, top + y + 12, clean(row.label, 34), weight="bold")
+        _write(back, 0, top + y + 12, clean(row.label, 30), weight="bold")
         back.text(WIDTH, top + y + 12, row.told, ha="right", va="center", size=_TEXT, color=ink("ink"))
-        _whisker(axes, row, y + 33)
-    _shares(axes, chart.unit)
+        # Lines stop short of the words above the interval.
+        axes.vlines(ticks, y + 24, y + 44, color=ink("line"), linewidth=0.8)
+        for mark in chart.marks:
+            axes.vlines(mark.at, y + 22, y + 46, color=of_tone(mark.tone), linewidth=1.6)
+        _whisker(axes, row, y + 34)
     return figure
 
 
 def _scope(chart: Forest) -> tuple[float, float]:
     ends = [end for row in chart.rows for end in (row.low, row.high)] + [mark.at for mark in chart.marks]
     low, high = min(ends), max(ends)
+    room = (high - low or 0.01) * 0.06
     if chart.unit is Unit.SHARE:
-        low = 0.0
-    if chart.until is not None:
-        return low, chart.until
-    room = (high - low or 0.01) * 0.05
-    return (low - (0 if chart.unit is Unit.SHARE else room), high + room)
+        # From nothing on, unless that is so far off that the intervals would shrink to points.
+        low = 0.0 if low < high / 2 else max(0.0, low - room)
+        return low, chart.until if chart.until is not None else min(1.0, high + room)
+    return low - room, high + room
 
 
 def _mark(axes: Axes, mark: Mark) -> None:
-    axes.axvline(mark.at, color=of_tone(mark.tone), linewidth=1.2, dashes=(4, 3))
     axes.annotate(
         mark.label,
         (mark.at, 1),
         xycoords=("data", "axes fraction"),
         xytext=(0, 8),
         textcoords="offset points",
-        ha="center",
+        ha="center"
+        if mark.at > axes.get_xlim()[0] + 0.1 * (axes.get_xlim()[1] - axes.get_xlim()[0])
+        else "left",
         size=_SMALL,
         color=ink("quiet"),
         annotation_clip=False,
@@ -155,22 +160,23 @@ def _whisker(axes: Axes, row: Estimate, y: float) -> None:
     axes.plot([row.low, row.high], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
     axes.plot([row.low, row.low], [y - 5, y + 5], color=colour, linewidth=1.6)
     axes.plot([row.high, row.high], [y - 5, y + 5], color=colour, linewidth=1.6)
-    axes.plot([row.value], [y], color=colour, marker="o", markersize=8.5, linewidth=0)
+    axes.plot([row.value], [y], color=colour, marker="o", markersize=9, linewidth=0)
 
 
-def _shares(axes: Axes, unit: Unit) -> None:
+def _shares(axes: Axes, unit: Unit) -> list[float]:
+    """The axis of values; where its lines are."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
 
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _told(value, unit)))
-    axes.grid(axis="x", color=ink("line"), linewidth=0.7)
-    axes.set_axisbelow(True)
+    low, high = axes.get_xlim()
+    return [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
 
 
 def heat(chart: Heat) -> Figure:
     """A grid of cells; their scale is told below it."""
-    left, top = 84.0, 24.0
+    left, top = 90.0, 24.0
     wide, high = (WIDTH - left) / len(chart.columns), 28.0 if chart.written else 24.0
     under = top + high * len(chart.rows)
     figure, axes = _canvas(under + 44)
@@ -192,7 +198,7 @@ def heat(chart: Heat) -> Figure:
 
 
 def _columns(axes: Axes, chart: Heat, left: float, wide: float) -> None:
-    every = max(1, -(-30 // int(wide)))
+    every = max(1, -(-32 // int(wide)))
     for place in range(0, len(chart.columns), every):
         text = chart.columns[place]
         axes.text(
@@ -212,7 +218,7 @@ def _level(value: float, low: float, most: float) -> int:
 def _scale(axes: Axes, chart: Heat, left: float, y: float) -> None:
     lightest, darkest = chart.scale
     axes.text(left, y, lightest, ha="left", va="center", size=_SMALL, color=ink("quiet"))
-    start = left + 7.0 * len(lightest) + 10
+    start = left + 8.0 * len(lightest) + 8
     for level in range(HEATS):
         axes.barh(y, 20, height=12, left=start + 20 * level, color=ink(f"heat-{level}"), linewidth=0)
     axes.text(start + 20 * HEATS + 8, y, darkest, ha="left", va="center", size=_SMALL, color=ink("quiet"))

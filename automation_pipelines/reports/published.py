@@ -1,10 +1,12 @@
 """The published statistics, opened for reading alone. What they mean is the sections' business."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -81,12 +83,29 @@ class Published:
         found = self.connection.sql(f"SELECT DISTINCT {column} FROM campaign_daily ORDER BY 1").fetchall()
         return [value for (value,) in found]
 
+    @cached_property
     def tenants(self) -> dict[int, str]:
         """The tenants' names, of those that have one."""
-        if self.lacks("tenants"):
+        return self._names("SELECT tenant_id, name FROM tenants WHERE name IS NOT NULL", "tenants")
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """The titles of campaigns."""
+        return self._names("SELECT DISTINCT campaign, title FROM campaign_steps", "campaign_steps")
+
+    def steps(self, campaign: str) -> dict[str, str]:
+        """The titles of a campaign's steps, in their order."""
+        named = "SELECT step, coalesce(step_title, step) FROM campaign_steps"
+        statement = f"{named} WHERE campaign = $campaign ORDER BY place"
+        return self._names(statement, "campaign_steps", {"campaign": campaign})
+
+    def _names(self, statement: str, table: str, values: dict[str, str] | None = None) -> dict[Any, str]:
+        """Keys with their names; of names that several have, each also says its key."""
+        if self.lacks(table):
             return {}
-        found = self.connection.sql("SELECT tenant_id, name FROM tenants WHERE name IS NOT NULL").fetchall()
-        return dict(found)
+        found = dict(self.connection.sql(statement, params=values or {}).fetchall())
+        often = Counter(found.values())
+        return {key: name if often[name] == 1 else f"{name} ({key})" for key, name in found.items()}
 
     def days(self, question: Question) -> Period | None:
         """The first and the last day with anything to tell of whom the question is about."""

@@ -36,6 +36,9 @@ _STEPS = pl.Schema(
         "days": pl.Int64(),
         "last_day": pl.Int64(),
         "steps": pl.Int64(),
+        "place": pl.Int64(),
+        "campaign_title": pl.String(),
+        "step_title": pl.String(),
     }
 )
 
@@ -44,7 +47,8 @@ def declared_steps(db: Database) -> pl.DataFrame:
     """One row per step, as planned, of every campaign ever started, in its newest version.
 
     `own` is the step as the file has it, `days` how many days after entry it lies at the earliest, `last_day`
-    the greatest of them in the campaign (null where a tenant's setting says it), `steps` how many it has.
+    the greatest of them in the campaign (null where a tenant's setting says it), `steps` how many it has,
+    `place` the number of this one.
     """
     states = ("running", "paused", *ENDED)
     rows = [row for active in CampaignStore(db).running(states) for row in _rows(active)]
@@ -67,8 +71,9 @@ def _rows(active: ActiveCampaign) -> Iterator[tuple[object, ...]]:
         spec.timeline.duration_days if spec.timeline else None,
     )
     last = max(known) - before if len(known) == len(days) else None
-    for part in spec.parts:
-        yield (*of_campaign, part.id, part.id.partition("/")[0], days[part.id], last, len(spec.steps))
+    for place, part in enumerate(spec.parts, 1):
+        when = (part.id, part.id.partition("/")[0], days[part.id], last, len(spec.steps))
+        yield (*of_campaign, *when, place, spec.title, part.title or None)
 
 
 def _days(spec: Campaign) -> dict[str, int | None]:

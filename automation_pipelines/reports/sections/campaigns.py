@@ -21,9 +21,9 @@ def campaigns(asked: Asked) -> Section:
         )
     sizes = rows.group_by("campaign").agg(pl.col("sent").sum()).filter(pl.col("sent") > 0)
     ranked = sizes.sort("sent", "campaign", descending=[True, False]).rows()
-    named = [(name, sent, rows.filter(pl.col("campaign") == name)) for name, sent in ranked]
+    named = [(asked.campaign(name), sent, rows.filter(pl.col("campaign") == name)) for name, sent in ranked]
     bars = tuple(Bar(name, sent, _told(sent, of)) for name, sent, of in named[:_DRAWN])
-    finding = _finding(ranked)
+    finding = _finding([(name, sent) for name, sent, _ in named])
     return Section(
         "campaigns",
         title,

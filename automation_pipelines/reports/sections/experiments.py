@@ -88,11 +88,10 @@ def _notes(arms: list[_Row]) -> tuple[str, ...]:
 
 
 def _several(asked: Asked, title: str, experiments: list[pl.DataFrame]) -> Section:
-    named = asked.published.tenants()
     rows = []
     for frame in experiments:
         first = frame.row(0, named=True)
-        name = named.get(first["tenant_id"], "") if asked.of_campaign else first["campaign"]
+        name = asked.tenant(first["tenant_id"]) if asked.of_campaign else asked.campaign(first["campaign"])
         rows.append(
             (name, METRICS[first["metric"]], count(total(frame, "subjects")), str(first["verdict"] or ""))
         )

@@ -8,8 +8,8 @@ from automation_pipelines.reports.numerals import count, share
 from automation_pipelines.reports.parts import Numbers, Section
 from automation_pipelines.reports.wording import STAGES
 
-_DRAWN = 4
-"""Steps in the chart; all of them are in the table."""
+_DRAWN = 3
+"""Steps in the chart, those with most messages; all of them are in the table."""
 
 
 _COUNTED = (
@@ -25,8 +25,8 @@ def funnel(asked: Asked) -> Section:
     if rows.is_empty() or not rows["planned"].sum():
         return asked.nothing("funnel", title, "step_funnel", "No message was planned in this period.")
     whole = rows.select(pl.col(list(STAGES)).sum()).row(0, named=True)
-    steps = _steps(rows) if asked.of_campaign else []
-    shown = [("", whole)] if len(steps) < 2 else steps[:_DRAWN]  # noqa: PLR2004
+    steps = _steps(asked, rows)
+    shown = [("", whole)] if len(steps) < 2 else _largest(steps)  # noqa: PLR2004
     listed = [("All steps", whole)] if len(steps) < 2 else [*steps, ("All steps", whole)]  # noqa: PLR2004
     notes: tuple[str, ...] = (_COUNTED,)
     if len(steps) > _DRAWN:
@@ -45,13 +45,20 @@ def funnel(asked: Asked) -> Section:
     )
 
 
-def _steps(rows: pl.DataFrame) -> list[tuple[str, dict[str, int]]]:
-    summed = (
-        rows.group_by("step")
-        .agg(pl.col(list(STAGES)).sum())
-        .sort("planned", "step", descending=[True, False])
-    )
-    return [(row.pop("step"), row) for row in summed.iter_rows(named=True)]
+def _steps(asked: Asked, rows: pl.DataFrame) -> list[tuple[str, dict[str, int]]]:
+    """The steps of a campaign in their order; those that are no longer in it come last."""
+    if asked.question.campaign is None:
+        return []
+    named = asked.published.steps(asked.question.campaign)
+    summed = rows.group_by("step").agg(pl.col(list(STAGES)).sum()).sort("step")
+    stages = {row.pop("step"): row for row in summed.iter_rows(named=True)}
+    order = [*(step for step in named if step in stages), *(step for step in stages if step not in named)]
+    return [(named.get(step, step), stages[step]) for step in order]
+
+
+def _largest(steps: list[tuple[str, dict[str, int]]]) -> list[tuple[str, dict[str, int]]]:
+    least = sorted((stages["planned"] for _, stages in steps), reverse=True)[:_DRAWN][-1]
+    return [one for one in steps if one[1]["planned"] >= least][:_DRAWN]
 
 
 def _bars(stages: dict[str, int]) -> tuple[Bar, ...]:

@@ -54,9 +54,8 @@ def lift(asked: Asked) -> Section | None:
 def _names(asked: Asked, rows: pl.DataFrame) -> list[str]:
     """What tells the rows apart."""
     if not asked.of_campaign:
-        return [str(name) for name in rows["campaign"]]
-    named = asked.published.tenants()
-    return [named.get(key, f"Tenant {key}") for key in rows["tenant_id"]]
+        return [asked.campaign(name) for name in rows["campaign"]]
+    return [asked.tenant(key) for key in rows["tenant_id"]]
 
 
 def _finding(listed: list[tuple[str, dict[str, Any]]]) -> str:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from automation_pipelines.experiments import Interval
 from automation_pipelines.reports.asked import Asked, Rate
 from automation_pipelines.reports.charts import Estimate, Forest, Mark, Tone, Unit
 from automation_pipelines.reports.numerals import count, share, span
@@ -70,13 +71,20 @@ def _estimate(mailbox: str | None, complaints: Rate) -> Estimate:
 
 def _finding(summed: pl.DataFrame) -> str:
     whole = summed.select(pl.col(_COUNTS).sum()).row(0, named=True)
-    complaints = whole["complained"] / whole["sent"]
-    side = (
-        "above the line where providers block"
-        if complaints > BLOCKED
-        else ("above the line where providers grow wary" if complaints > WARY else "below the line of 0.1 %")
-    )
+    complaints = Rate(whole["complained"], whole["sent"])
     return (
         f"Of {count(whole['sent'])} e-mails {share(whole['bounced'] / whole['sent'])} bounced, and "
-        f"{share(complaints)} were marked as spam: {side}."
+        f"{share(complaints.value)} were marked as spam: {_side(complaints.interval)}."
     )
+
+
+def _side(between: Interval) -> str:
+    """On which side of the limits it surely lies."""
+    low, high = between.low or 0.0, between.high or 0.0
+    if low > BLOCKED:
+        return "surely above the 0.3 % where providers block"
+    if low > WARY:
+        return "surely above the 0.1 % where providers grow wary"
+    if high < WARY:
+        return "surely below the 0.1 % where providers grow wary"
+    return f"with so little mail it could be anything up to {share(high)}"
