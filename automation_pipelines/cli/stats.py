@@ -1,6 +1,8 @@
-"""Statistics and feedback by hand: restate, publish, show, ingest."""
+"""Statistics and feedback by hand: restate, check, publish, show, explain, ingest."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -8,17 +10,22 @@ import duckdb
 import polars as pl
 from rich.table import Table
 
+from automation_pipelines.catalogue.measures import MEASURES, VIEWS, Unit, View, summed
 from automation_pipelines.catalogue.statistics import PUBLISHED, STATISTICS
-from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.cli.front import NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json
-from automation_pipelines.errors import RefusedError
+from automation_pipelines.errors import FiguresError, RefusedError
 from automation_pipelines.extraction import extract
 from automation_pipelines.feedback import REJECTED, inbox_of, open_inbox
 from automation_pipelines.feedback import ingest as read_all
-from automation_pipelines.stats import Terms, demands
+from automation_pipelines.ledger.machines import judge_since
+from automation_pipelines.selection import midnight
+from automation_pipelines.stats import Terms, demands, measures
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
+from automation_pipelines.stats.checks import Look, require_sound
+from automation_pipelines.stats.checks import check as look_at
+from automation_pipelines.stats.postgres import publish_copy
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -34,12 +41,8 @@ def stats() -> None:
 @click.pass_obj
 def restate(front: Front, *, first: datetime | None, last: datetime | None) -> None:
     """Compute the statistics of these days afresh. Plans and sends nothing."""
-    until = last.date() if last else front.now.date()
-    since = first.date() if first else min(until, front.now.date() - timedelta(days=1))
-    if since > until:
-        msg = f"--from {since} is after --to {until}: swap them"
-        raise RefusedError(msg)
-    days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+    days = _days(front, first, last)
+    judge_since(front.database, midnight(days[0]))
     sources = extract(front.installation.crm, front.sqlfiles, demands(days))
     done = restate_days(
         front.database,
@@ -55,66 +58,159 @@ def restate(front: Front, *, first: datetime | None, last: datetime | None) -> N
     click.echo(f"{told}; `automation stats publish` shows them to readers")
 
 
+def _days(front: Front, first: datetime | None, last: datetime | None) -> list[date]:
+    until = last.date() if last else front.now.date()
+    since = first.date() if first else min(until, front.now.date() - timedelta(days=1))
+    if since > until:
+        msg = f"--from {since} is after --to {until}: swap them"
+        raise RefusedError(msg)
+    return [since + timedelta(days=number) for number in range((until - since).days + 1)]
+
+
+@stats.command()
+@click.option("--from", "first", type=DAY, help="First UTC day; default: yesterday.")
+@click.option("--to", "last", type=DAY, help="Last UTC day; default: today.")
+@click.option("--all", "whole", is_flag=True, help="As before publishing: everything that is filed.")
+@click.pass_obj
+def check(front: Front, *, first: datetime | None, last: datetime | None, whole: bool) -> None:
+    """Look whether the figures of these days add up and agree with the ledger. Publishing does it, too."""
+    days = None if whole else _days(front, first, last)
+    found = look_at(Look(front.database, front.files, front.now, days))
+    for each in found:
+        click.echo(f"{'ok' if each.passed else 'WRONG' if each.gates else 'odd'}: {each}")
+    if any(each.gates and not each.passed for each in found):
+        msg = "these figures would not be published: restate the days, or find out what is wrong"
+        raise FiguresError(msg)
+
+
 @stats.command()
 @click.pass_obj
 def publish(front: Front) -> None:
-    """Gather all filed days in the analytics file, replacing it in one move."""
+    """Gather all filed days in the analytics file, replacing it in one move, unless they do not add up.
+
+    With AUTOMATION_STATS_URL, a PostgreSQL server gets the same in one transaction.
+    """
+    for each in require_sound(Look(front.database, front.files, front.now)):
+        if not each.passed:
+            click.echo(f"odd: {each}")
     target = front.settings.analytics
     terms = Terms.of(front.settings)
     rows = publish_all(front.database, front.files, front.sqlfiles, target, as_of=front.now, terms=terms)
     counts = ", ".join(f"{name} {count}" for name, count in rows.items())
     click.echo(f"published {target}: {counts}")
+    if front.settings.stats_url:
+        url, schema = front.settings.stats_url.get_secret_value(), front.settings.stats_schema
+        copied = publish_copy(target, url, schema)
+        click.echo(f"copied to schema {schema}: {counted(copied.written, 'row')} added or removed")
+        for notice in copied.notices:
+            click.echo(f"note: {notice}", err=True)
+
+
+@stats.command("measures")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines.")
+def explain_measures(*, as_json: bool) -> None:
+    """Say what every rate means, how it is computed, and what it does not say."""
+    if as_json:
+        say_json(measures.definitions())
+        return
+    table = Table(title="measures", title_justify="left")
+    for name in ("measure", "of", "better", "meaning"):
+        table.add_column(name, no_wrap=name == "measure")
+    for each in MEASURES.values():
+        words = " ".join(filter(None, (each.doc, each.caveat)))
+        table.add_row(each.name, f"{each.statistic}: {each.formula}", str(each.better), words)
+    say(table)
 
 
 @stats.command()
-@click.argument("table", type=click.Choice([each.name for each in PUBLISHED]))
+@click.argument("table", type=click.Choice([*(each.name for each in PUBLISHED), *VIEWS]))
 @click.option("--tenant", type=NUMBER, help="Only this tenant.")
 @click.option("--campaign", help="Only this campaign.")
+@click.option(
+    "--measure",
+    "names",
+    multiple=True,
+    type=click.Choice(list(MEASURES)),
+    help="Only this measure, over all days where a table is shown; several are possible.",
+)
 @click.option("--limit", default=50, type=ROWS, show_default=True, help="Rows shown, the newest days first.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines.")
 @click.pass_obj
 def show(
-    front: Front, *, table: str, tenant: int | None, campaign: str | None, limit: int, as_json: bool
+    front: Front,
+    *,
+    table: str,
+    tenant: int | None,
+    campaign: str | None,
+    names: tuple[str, ...],
+    limit: int,
+    as_json: bool,
 ) -> None:
-    """Show a published table; zeros are left out."""
+    """Show a published table or view; zeros are left out."""
     path = front.settings.analytics
     if not path.exists():
         msg = f"nothing is published at {path}: run `automation stats publish`"
         raise RefusedError(msg)
+    shown = _shown(table, names)
     wanted = {"tenant_id": tenant, "campaign": campaign}
     wanted = {name: value for name, value in wanted.items() if value is not None}
-    columns = [column.name for column in STATISTICS[table].columns]
-    if unknown := wanted.keys() - set(columns):
-        msg = f"{table} has no column {', '.join(sorted(unknown))}: it has {', '.join(columns)}"
+    if unknown := wanted.keys() - set(shown.columns):
+        msg = f"{table} has no column {', '.join(sorted(unknown))}: it has {', '.join(shown.columns)}"
         raise RefusedError(msg)
     where = " AND ".join(f"{name} = ${name}" for name in wanted) or "true"
-    order = "day DESC, " if "day" in columns else ""
-    keys = ", ".join(STATISTICS[table].key)
-    statement = f"SELECT * FROM {table} WHERE {where} ORDER BY {order}{keys} LIMIT $limit"
+    order = "day DESC, " if "day" in shown.key else ""
+    picked, keys = ", ".join(shown.columns), ", ".join(shown.key)
+    statement = f"SELECT {picked} FROM {shown.source} WHERE {where} ORDER BY {order}{keys} LIMIT $limit"
     with duckdb.connect(str(path), read_only=True) as connection:
         rows = connection.sql(statement, params={**wanted, "limit": limit}).pl()
     if as_json:
         say_json(rows)
         return
-    say(_compact(rows, STATISTICS[table]))
+    say(_compact(rows, table, shown.key))
 
 
-def _compact(rows: pl.DataFrame, statistic: Statistic) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is read: a table, a view, or measures of either."""
+
+    source: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def _shown(table: str, names: tuple[str, ...]) -> _Shown:
+    view = VIEWS.get(table)
+    if not names:
+        key = view.by if view else STATISTICS[table].key
+        columns = view.columns if view else STATISTICS[table].columns
+        return _Shown(table, key, tuple(column.name for column in columns))
+    statistic = view.statistic if view else table
+    wanted = [MEASURES[name] for name in names]
+    if other := [each for each in wanted if each.statistic != statistic]:
+        msg = f"{other[0].name} is a measure of {other[0].statistic}: show that, or a view of it"
+        raise RefusedError(msg)
+    by = view.by if view else tuple(name for name in STATISTICS[table].key if name != "day")
+    source = f"({measures.query(View(table, '', statistic, by))})"
+    return _Shown(source, by, (*by, *summed(wanted), *names))
+
+
+def _compact(rows: pl.DataFrame, title: str, key: Sequence[str]) -> Table:
     """Lay out the key in columns and what is not zero in words: it fits any terminal."""
-    table = Table(title=statistic.name, title_justify="left")
-    for name in statistic.key:
+    table = Table(title=title, title_justify="left")
+    for name in key:
         table.add_column(name, no_wrap=True)
     table.add_column("numbers")
     for row in rows.iter_rows(named=True):
-        said = (
-            f"{name} {_short(value)}" for name, value in row.items() if name not in statistic.key and value
-        )
-        table.add_row(*(str(row[name]) for name in statistic.key), ", ".join(said))
+        said = (f"{name} {_short(name, value)}" for name, value in row.items() if name not in key and value)
+        table.add_row(*(str(row[name]) for name in key), ", ".join(said))
     return table
 
 
-def _short(value: object) -> str:
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+def _short(name: str, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    share = name in MEASURES and MEASURES[name].unit is Unit.SHARE
+    return f"{value:.2%}" if share else f"{value:.1f}"
 
 
 @click.group()
