@@ -11,6 +11,7 @@ from benchmarks.stages import (
     rendering,
     rules,
     smtp,
+    statistics,
     tick,
 )
 
@@ -26,4 +27,5 @@ STAGES = (
     *delivery.STAGES,
     *tick.STAGES,
     *campaigns.STAGES,
+    *statistics.STAGES,
 )
