@@ -6,6 +6,7 @@ against the mail it is about. The cost follows the time asked about: what came b
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,26 +35,35 @@ _CLOCKS_APART = timedelta(days=1)
 """A provider's clock may be behind ours: what came back may be dated before it was sent."""
 
 
+@dataclass(frozen=True, slots=True)
 class Span:
     """Which jobs are asked about: of these campaigns (by number) what was sent since a time of each."""
 
-    def __init__(
-        self, db: Database, since: Mapping[int, datetime], recent: datetime, until: datetime
-    ) -> None:
-        """`recent`: what was sent from then on is told apart."""
-        self.db, self.first = db, min(since.values())
-        self.recent, self.until = recent, until
-        kinds: dict[str, sa.types.TypeEngine[Any]] = {"campaign_id": sa.Integer(), "since": UtcDateTime()}
-        self.asked = db.listed("asked", kinds, sorted(since.items()))
+    since: Mapping[int, datetime]
+    recent: datetime
+    """What was sent from then on is told apart."""
+    until: datetime
 
-    def conditions(self, *, found: bool = False) -> list[sa.ColumnElement[bool]]:
-        """What a job must be; `found`: by its number, not by when it was sent."""
-        at = _unindexed(self.db) if found else jobs.c.finished_at
+    @property
+    def first(self) -> datetime:
+        """Nothing before is asked about."""
+        return min(self.since.values())
+
+    def conditions(self, at: sa.ColumnElement[datetime]) -> list[sa.ColumnElement[bool]]:
+        """What a job must be, which was sent `at`."""
+        together: dict[datetime, list[int]] = {}
+        for campaign, since in self.since.items():
+            together.setdefault(since, []).append(campaign)
         return [
-            jobs.c.campaign_id == self.asked.c.campaign_id,
             at >= sa.literal(self.first, UtcDateTime()),
-            at >= self.asked.c.since,
             at < sa.literal(self.until, UtcDateTime()),
+            # Not a join with a list: SQLite would walk the jobs once for each campaign.
+            sa.or_(
+                *(
+                    sa.and_(at >= sa.literal(since, UtcDateTime()), jobs.c.campaign_id.in_(campaigns))
+                    for since, campaigns in together.items()
+                )
+            ),
             _unforgiven(),
         ]
 
@@ -66,17 +76,17 @@ class Span:
 
 def reactions(db: Database, span: Span) -> pl.DataFrame:
     """Read `GROUP`, recent, bounced (hard), refused (of these: at the door), complained and unsubscribed."""
-    told, rejected = db.read(_told(span)), db.read(_refused(span))
+    told, rejected = db.read(_told(span, _unindexed(db))), db.read(_refused(span))
     return pl.concat([told, rejected]).group_by(*GROUP, "recent").agg(pl.exclude(*GROUP, "recent").sum())
 
 
-def _told(span: Span) -> sa.Select[Any]:
+def _told(span: Span, at: sa.ColumnElement[datetime]) -> sa.Select[Any]:
     hard, _, complained, unsubscribed = _reacted()
     nothing = sa.cast(sa.literal_column("0"), sa.BigInteger).label("refused")
     return (
         sa.select(*span.group, hard, nothing, complained, unsubscribed)
         .join_from(events, jobs, events.c.job_id == jobs.c.id)
-        .where(*_about(span.first), *span.conditions(found=True))
+        .where(*_about(span.first), *span.conditions(at))
         .group_by(*_FIRST_FIVE)
     )
 
@@ -106,7 +116,7 @@ def _refused(span: Span) -> sa.Select[Any]:
                 s.at == j.finished_at,
             ),
         )
-        .where(j.state == _DEAD, *span.conditions())
+        .where(j.state == _DEAD, *span.conditions(jobs.c.finished_at))
         .group_by(*_FIRST_FIVE)
     )
 
@@ -114,7 +124,9 @@ def _refused(span: Span) -> sa.Select[Any]:
 def sent(db: Database, span: Span) -> pl.DataFrame:
     """Read `GROUP`, recent and `sent`: how many were taken."""
     count = sa.func.count().label("sent")
-    wanted = sa.select(*span.group, count).where(jobs.c.state == _COMPLETED, *span.conditions())
+    wanted = sa.select(*span.group, count).where(
+        jobs.c.state == _COMPLETED, *span.conditions(jobs.c.finished_at)
+    )
     return db.read(wanted.group_by(*_FIRST_FIVE))
 
 

@@ -93,7 +93,7 @@ def campaigns(db: Database, now: datetime, limits: Watch) -> Iterator[Judged]:
     if not running:
         return
     since, day, until = {number: one.since for number, one in running.items()}, now - DAY, now + _MOMENT
-    found = reactions.reactions(db, Span(db, since, day, until))
+    found = reactions.reactions(db, Span(since, day, until))
     counted = _with_sent(db, found, _worth_counting(found, since, day), day, until)
     for measure in _MEASURES:
         counts = _counts(counted, measure)
@@ -124,7 +124,7 @@ def _with_sent(
 ) -> pl.DataFrame:
     if not since:
         return found.clear().with_columns(sent=pl.lit(0, pl.Int64))
-    sent = reactions.sent(db, Span(db, since, recent, until))
+    sent = reactions.sent(db, Span(since, recent, until))
     both = found.filter(pl.col("campaign_id").is_in(list(since)))
     key = [*GROUP, "recent"]
     return both.join(sent, on=key, how="full", coalesce=True).with_columns(pl.exclude(key).fill_null(0))
@@ -153,7 +153,7 @@ def _past(db: Database, ways: Collection[tuple[int, str, str]], measure: _Measur
         return {}
     until = now - measure.start
     since = {number: until - BASELINE for number, *_ in ways}
-    span = Span(db, since, until, until)
+    span = Span(since, until, until)
     return _counts(
         _with_sent(db, reactions.reactions(db, span), since, until, until),
         _Measure(measure.what, measure.column, 0),
