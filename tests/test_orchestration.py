@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from automation_pipelines.catalogue.audiences import AUDIENCES
 from automation_pipelines.catalogue.sources import CRM_SOURCES, SOURCES
+from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.ledger.tables import identities, ticks
 from automation_pipelines.orchestration import build_definitions
 from automation_pipelines.orchestration.jobs import RELEASED
@@ -34,6 +35,16 @@ steps:
   - {id: wish, channel: email, template: hello}
 """
 
+BROADCAST = """
+id: to-adas
+title: To everybody called Ada
+audience: customers
+conditions: {field: first_name, operator: equals, value: Ada}
+schedule: {date: 2026-03-10, at: "09:00"}
+steps:
+  - {id: wish, channel: email, template: hello}
+"""
+
 ASSETS = sorted(
     [
         "analytics",
@@ -43,16 +54,12 @@ ASSETS = sorted(
         "feedback",
         "jobs",
         "payloads",
-        "stats/campaign_daily",
-        "stats/campaign_totals",
-        "stats/job_health",
-        "stats/sla_daily",
-        "stats/tenants",
         "storage",
         "watch",
         *(f"audiences/{name}" for name in AUDIENCES),
         *(f"crm/{name}" for name in CRM_SOURCES),
         *(f"sources/{name}" for name in SOURCES),
+        *(f"stats/{name}" for name in STATISTICS),
     ]
 )
 
@@ -248,6 +255,7 @@ def test_delivery_hands_over_what_is_due(stage: Stage) -> None:
 
 
 def test_backfilled_statistics_are_restated_and_send_nothing(stage: Stage) -> None:
+    stage.world.apply(BROADCAST, start="2026-03-01T00:00")
     stage.tick()
     stage.now = at("2026-03-10T09:01")
     stage.run("deliver")
@@ -256,7 +264,12 @@ def test_backfilled_statistics_are_restated_and_send_nothing(stage: Stage) -> No
     assert stage.run("daily", day=TODAY).success
     assert stage.world.jobs().equals(before)
     statistics = stage.world.installation.files.read("stats/campaign_daily", [date(2026, 3, 10)])
-    assert statistics.select("planned", "sent").sum().rows() == [(1, 1)]
+    assert statistics.filter(campaign="birthday").select("planned", "sent").sum().rows() == [(1, 1)]
+    members = pl.read_parquet(stage.world.installation.files.root / "stats" / "segment_membership.parquet")
+    assert set(members.select("campaign", "subject_id").rows()) == {
+        *(("*", n) for n in (1, 2, 3)),
+        ("to-adas", 2),
+    }
     assert stage.world.installation.settings.analytics.is_file()
 
 
