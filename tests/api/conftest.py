@@ -1,4 +1,4 @@
-"""One service for a whole file of tests, on each database: to start it takes longer than to ask it."""
+"""One service for all files of tests, on each database: to start it takes longer than to ask it."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from automation_pipelines.ledger.database import Database
 from tests.api.served import Site, serving
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A service over a ledger of this file's own: once SQLite, once PostgreSQL."""
+    """A service over a ledger of its own: once SQLite, once PostgreSQL. Tests write to people of their own."""
     home = tmp_path_factory.mktemp("served")
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_templates") / "ledger.db", home)
