@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from automation_pipelines.catalogue.statistics.returns import CONVERSION_FACTS
 from automation_pipelines.catalogue.types import Column, Type
 from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.files import FileStore
@@ -25,6 +26,8 @@ from automation_pipelines.planning.gates import LedgerPast, Past
 from automation_pipelines.planning.rows import SEEN
 
 DATASET = "decisions"
+CONVERSIONS = f"stats/{CONVERSION_FACTS.name}"
+"""What the CRM says of conversions, as far as statistics have filed it."""
 LOOKS = "decisions_reconstructed"
 """Looks at past days; never the record."""
 
@@ -101,7 +104,13 @@ class LedgerRecord:
 
     def arms(self, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
-        return promotions.arms(self.database, trials, as_of)
+        bought = [trial for trial in trials if trial.metric == "converted"]
+        others = [trial for trial in trials if trial.metric != "converted"]
+        filed = self.files.paths(CONVERSIONS) if bought else []
+        known = pl.scan_parquet(filed, hive_partitioning=False) if filed else None
+        standing = None if known is None else known.filter(pl.col("cancelled_at").is_null())
+        told = promotions.converted(self.database, bought, as_of, standing)
+        return pl.concat([promotions.arms(self.database, others, as_of), told])
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""

@@ -6,7 +6,7 @@ for them `standing` looks at the CRM as it is now.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -76,7 +76,8 @@ def standing(installation: Installation, *, subject: str, campaign: str, now: da
     row: dict[str, Any] = rows.row(-1, named=True) if len(rows) else {"holds": False, "draw": None}
     holds, draw = row.pop("holds"), row.pop("draw")
     promote = spec.experiment.promote if spec.experiment else None
-    told = None if promote is None or draw is None else _part(draw, promote.share, f"waits {promote.after}")
+    waits = f"waits {spec.rest_waits / timedelta(hours=1):g} hours for what the others show"
+    told = None if promote is None or draw is None else _part(draw, promote.share, waits)
     return Standing(spec.audience, holds, row, told)
 
 

@@ -26,6 +26,17 @@ NEW = pl.Schema({**VERDICTS, "since": pl.Int64()})
 """A verdict to be written, and the version since which the experiment has been what was judged."""
 
 
+OVERVIEW = pl.Schema(
+    {
+        **dict.fromkeys(("tenant_id", "occurrence"), pl.Int64()),
+        "variant": pl.String(),
+        **dict.fromkeys(("subjects", "successes"), pl.Int64()),
+        "verdict": pl.String(),
+        "decided_at": VERDICTS["decided_at"],
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How one experiment stands: a tenant's, and of a broadcast's slots one."""
@@ -49,12 +60,14 @@ class Standing:
         smallest = min(arm.subjects for arm in self.arms)
         return smallest > 0 and smallest >= max(self._experiment.minimum, _least(self._experiment.effect))
 
-    def judged(self) -> Verdict:
-        """What may be concluded from what is known."""
+    def judged(self, as_of: datetime) -> Verdict:
+        """What may be concluded from what is known then."""
         if self.changed:
             words = "no winner: the experiment was changed after its first messages"
             return Verdict(None, words, (), None, 0)
-        return judge(self.arms, effect=self._experiment.effect, minimum=self._experiment.minimum)
+        declared = self._experiment
+        over = self.due(as_of) or not self.active.spec.has_slots
+        return judge(self.arms, effect=declared.effect, minimum=declared.minimum, over=over)
 
     def final(self, verdict: Verdict) -> bool:
         """Whether nothing more is waited for: a slot ends; another experiment once it has sound numbers."""
@@ -104,10 +117,36 @@ def new(
         _row(one, verdict, as_of)
         for one in standings(record, list(among.values()), as_of)
         if (one.active.spec.id, one.tenant_id, one.occurrence) not in decided and one.due(as_of)
-        for verdict in [one.judged()]
+        for verdict in [one.judged(as_of)]
         if one.final(verdict)
     ]
     return pl.DataFrame(rows, schema=NEW, orient="row")
+
+
+def overview(record: Record, active: ActiveCampaign, as_of: datetime) -> pl.DataFrame:
+    """One row per variant of each experiment of a campaign: its counts, and the verdict, if there is one."""
+    told = known(record, [active])
+    recorded = [] if told is None else told.to_dicts()
+    decided = {(one["tenant_id"], one["occurrence"]) for one in recorded}
+    rows = [
+        (one["tenant_id"], one["occurrence"], *_shown(arm), one["words"], one["decided_at"])
+        for one in recorded
+        for arm in json.loads(one["numbers"])["arms"]
+    ]
+    rows += [
+        (one.tenant_id, one.occurrence, arm.id, arm.subjects, arm.successes, words, None)
+        for one in standings(record, [active], as_of)
+        if (one.tenant_id, one.occurrence) not in decided
+        for words in [one.judged(as_of).words]
+        for arm in one.arms
+    ]
+    return pl.DataFrame(rows, schema=OVERVIEW, orient="row").sort(
+        "tenant_id", "occurrence", maintain_order=True
+    )
+
+
+def _shown(arm: Mapping[str, object]) -> tuple[object, ...]:
+    return arm["variant"], arm["subjects"], arm["successes"]
 
 
 def _promoting(campaigns: Sequence[ActiveCampaign]) -> dict[str, ActiveCampaign]:

@@ -1,7 +1,8 @@
 """A share of the audience goes first; the rest waits, and gets the variant that won by then."""
 
+import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from automation_pipelines.campaign import Campaign
-from automation_pipelines.explain import explain
+from automation_pipelines.explain import explain, standing
 from automation_pipelines.ledger import events
 from automation_pipelines.ledger.tables import promotions
 from automation_pipelines.preview import preview
@@ -63,7 +64,10 @@ def _act(
 ) -> None:
     """Everybody of a tenant who has this variant so far does it."""
     those = (pl.col("variant") == variant) & (pl.col("tenant_id") == tenant)
-    jobs = world.jobs().filter(those)["id"].to_list()
+    _tell(world, world.jobs().filter(those)["id"].to_list(), moment, what, machine=machine)
+
+
+def _tell(world: World, jobs: list[int], moment: str, what: str, *, machine: bool = False) -> None:
     rows = [
         {
             "identity": f"{what}:{job}:{moment}",
@@ -100,6 +104,9 @@ def test_the_rest_gets_the_winner_a_day_later_and_the_preview_says_so(world: Wor
     assert world.tick("2026-03-11T09:30").planned == 0  # others are planned ahead, no test is cut short
     assert (_sent(world), _verdicts(world)) == (first, [])
 
+    waiting = next(str(subject) for subject in range(1, 121) if subject not in first)
+    stands = standing(world.installation, subject=waiting, campaign="news", now=at("2026-03-11T09:30"))
+    assert str(stands.experiment).endswith("below 20 goes first: it waits 24 hours for what the others show")
     shown = preview(world.installation, since=at("2026-03-11T10:00"), until=at("2026-03-11T10:20"))
     done = world.tick("2026-03-11T10:00")
     _same(shown, done.plan.rows)
@@ -287,6 +294,41 @@ def test_the_rest_waits_elapsed_hours_from_when_the_window_was_open(world: World
         ("shut", "03-31T07:00"),
     ]
     assert counted.group_by("campaign").agg(pl.col("len").sum())["len"].to_list() == [120, 120]
+
+
+@pytest.mark.planner
+def test_conversions_count_as_they_are_told_and_as_the_crm_has_them(world: World) -> None:
+    _people(world)
+    converted = {**EXPERIMENT, "metric": "converted", "control": "b"}
+    world.apply(_news(experiment=converted), start=LONG_AGO)
+    world.tick(SLOT)
+    jobs = world.jobs()
+    told, bought, late = (jobs.filter(pl.col("variant") == "a")[place::3] for place in range(3))
+    _act(world, "b", "2026-03-11T10:30", "converted")  # too late
+    _tell(world, told["id"].to_list(), "2026-03-10T20:00", "converted")
+    _file(world, bought, "2026-03-10T12:00")
+    _file(world, late, "2026-03-10T12:00", cancelled_at=at("2026-03-10T13:00"))
+    _file(world, jobs.filter(pl.col("variant") == "b"), "2026-03-10T09:59")  # before they were asked
+    world.tick("2026-03-11T10:00")
+    assert _told(world) == [("a", "a wins")]
+    kept = world.installation.database.read(sa.select(promotions.c.numbers)).item()
+    counts = {arm["variant"]: (arm["subjects"], arm["successes"]) for arm in json.loads(kept)["arms"]}
+    firsts = jobs["variant"].to_list()
+    assert counts == {"a": (firsts.count("a"), len(told) + len(bought)), "b": (firsts.count("b"), 0)}
+
+
+def _file(world: World, jobs: pl.DataFrame, moment: str, *, cancelled_at: datetime | None = None) -> None:
+    instant = pl.Datetime("us", "UTC")
+    rows = jobs.select(
+        "tenant_id",
+        "customer_id",
+        converted_at=pl.lit(at(moment), instant),
+        cancelled_at=pl.lit(cancelled_at, instant),
+    )
+    day = at(moment).date()
+    world.installation.files.publish(
+        "stats/conversion_facts", rows, day=day, run=f"run-{jobs['id'].to_list()[0]}"
+    )
 
 
 @pytest.mark.parametrize(

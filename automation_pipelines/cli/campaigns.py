@@ -15,6 +15,7 @@ from automation_pipelines.catalogue.actions import actions
 from automation_pipelines.channels import build_channels, unavailable, url_refusal, written
 from automation_pipelines.channels.crm import CrmChannel
 from automation_pipelines.cli import approval, history
+from automation_pipelines.cli.experiments import experiment
 from automation_pipelines.cli.front import MOMENT, Front
 from automation_pipelines.cli.manual import run
 from automation_pipelines.cli.showing import show
@@ -202,7 +203,7 @@ campaign.add_command(test)
 campaign.add_command(run)
 for _answer in (approval.held, approval.approve, approval.reject):
     campaign.add_command(_answer)
-for _view in (show, history.runs, history.counts, history.ticks):
+for _view in (show, experiment, history.runs, history.counts, history.ticks):
     campaign.add_command(_view)
 
 

@@ -3,7 +3,7 @@
 Counts only; what they mean is `experiments`'s, when they are asked for `promotion`'s.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,16 +85,15 @@ _ASKED: dict[str, sa.types.TypeEngine[Any]] = {
 _NEVER = (str(State.SKIPPED), str(State.CANCELLED))
 
 
-def arms(db: Database, trials: Iterable[Trial], as_of: datetime) -> pl.DataFrame:
+def arms(db: Database, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
     """`ARMS`: how many subjects of each variant had their time to act by then, and how many acted in it.
 
     Time counts from when a subject's first message was due. Machines do not count, nor does what was
-    told later than `as_of`.
+    told of later than `as_of`.
     """
-    rows = [trial.asked(as_of) for trial in trials]
-    if not rows:
+    if not trials:
         return pl.DataFrame(schema=ARMS)
-    s = _subjects(db.listed("asked", _ASKED, rows), as_of).subquery("subjects")
+    s = _subjects(db, trials, as_of).subquery("subjects")
     ours = sa.and_(s.c.others == 0, s.c.first_due <= s.c.ready)
     acted = sa.and_(ours, s.c.acted_at <= _later(db, s.c.first_due, s.c.time_to_act))
     group = (s.c.campaign_id, s.c.tenant_id, s.c.occurrence, s.c.variant)
@@ -106,11 +105,37 @@ def arms(db: Database, trials: Iterable[Trial], as_of: datetime) -> pl.DataFrame
             _count(s.c.others == 1).label("others"),
         ).group_by(*group)
     )
+    return _shaped(found)
+
+
+def converted(
+    db: Database, trials: Sequence[Trial], as_of: datetime, conversions: pl.LazyFrame | None
+) -> pl.DataFrame:
+    """`ARMS` where also conversions of the CRM count (`tenant_id, customer_id, converted_at`)."""
+    if not trials or conversions is None:
+        return arms(db, trials, as_of)
+    subjects = db.read(_subjects(db, trials, as_of)).with_row_index("row")
+    until = pl.col("first_due") + pl.duration(microseconds="time_to_act")
+    in_time = pl.col("converted_at").is_between("first_due", pl.min_horizontal(until, pl.lit(as_of)))
+    whose = ["tenant_id", "customer_id"]
+    bought = subjects.lazy().join(conversions, on=whose).filter(in_time).select("row").unique().collect()
+    ours = (pl.col("others") == 0) & (pl.col("first_due") <= pl.col("ready"))
+    acted = (pl.col("acted_at") <= until).fill_null(value=False) | pl.col("row").is_in(
+        bought["row"].implode()
+    )
+    group = ("campaign_id", "tenant_id", "occurrence", "variant")
+    counts = {"subjects": ours.sum(), "successes": (ours & acted).sum()}
+    found = subjects.group_by(group).agg(pl.col("first_due").min(), pl.col("others").sum(), **counts)
+    return _shaped(found)
+
+
+def _shaped(found: pl.DataFrame) -> pl.DataFrame:
     return found.select(pl.col(name).cast(kind) for name, kind in ARMS.items())
 
 
-def _subjects(asked: sa.Subquery, as_of: datetime) -> sa.Select[tuple[object, ...]]:
+def _subjects(db: Database, trials: Sequence[Trial], as_of: datetime) -> sa.Select[tuple[object, ...]]:
     """One row per subject and experiment: when its first message was due, and when it first acted."""
+    asked = db.listed("asked", _ASKED, [trial.asked(as_of) for trial in trials])
     j, e, a = jobs.c, events.c, asked.c
     did = sa.and_(
         e.job_id == j.id,
@@ -132,6 +157,7 @@ def _subjects(asked: sa.Subquery, as_of: datetime) -> sa.Select[tuple[object, ..
         sa.select(
             *group,
             sa.func.min(j.due_at).label("first_due"),
+            sa.func.min(j.customer_id).label("customer_id"),
             sa.func.min(e.at).label("acted_at"),
             sa.func.max(sa.case((j.campaign_version < a.since, 1), else_=0)).label("others"),
         )
