@@ -431,7 +431,11 @@ def test_new_event_files_are_read(stage: Stage) -> None:
     assert "no file waits" in stage.sensor("new_event_files").skip_message
     directory.mkdir(parents=True)
     (directory / "one.jsonl").write_text("{}\n", encoding="utf-8")
-    assert stage.sensor("new_event_files").run_requests
+    first = stage.sensor("new_event_files")
+    assert first.run_requests
+    assert "left by the last reading" in stage.sensor("new_event_files", first.cursor).skip_message
+    (directory / "two.jsonl").write_text("", encoding="utf-8")
+    assert stage.sensor("new_event_files", first.cursor).run_requests
     assert stage.run("feedback").success
     assert stage.metadata("feedback")["rejected"] == 1
 

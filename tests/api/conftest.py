@@ -11,7 +11,7 @@ from tests.api.served import Site, serving
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A service over a ledger of its own: once SQLite, once PostgreSQL. Tests write to people of their own."""
+    """A service over a ledger of its own: once SQLite, once PostgreSQL. Each test has people of its own."""
     home = tmp_path_factory.mktemp("served")
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_templates") / "ledger.db", home)
