@@ -3,8 +3,10 @@
 import pytest
 
 from automation_pipelines.explain import Gate, explain
+from automation_pipelines.ledger import stops
+from automation_pipelines.ledger.stops import Stop
 from automation_pipelines.model import Reason
-from tests.world import NewWorld, World
+from tests.world import NewWorld, World, at
 
 LONG_AGO = "2026-01-01T00:00"
 GATES = [
@@ -86,3 +88,17 @@ def test_who_is_held_out_reads_what_they_drew(shop: World) -> None:
     gate, saw = stopped(shop, "4", "lab")
     assert gate == "holdout"
     assert saw.endswith("below 100 is held out")
+
+
+def test_what_waits_because_marketing_is_stopped_says_so(shop: World) -> None:
+    database, now = shop.installation.database, at("2026-03-10T09:40")
+    stops.stop(database, [Stop(1, "email", "3 of 1,000 complained", now)], by="automation: watch")
+    (told,) = explain(shop.installation, subject="2", campaign="first")
+    stops.release(database, 1, "email", because="looked at", by="ann", at=now)
+    (since,) = explain(shop.installation, subject="2", campaign="first")
+    assert told.job is not None
+    assert since.job is not None
+    assert told.job["stopped"].startswith(
+        "marketing by email of tenant 1 is stopped since 2026-03-10 09:40 UTC: 3 of 1,000 complained"
+    )
+    assert since.job["stopped"] is None
