@@ -67,12 +67,11 @@ ASSETS = sorted(
 class Stage:
     """A world with Dagster over it and a clock that the test moves."""
 
-    def __init__(self, world: World, instance: dg.DagsterInstance) -> None:
+    def __init__(self, world: World, instance: dg.DagsterInstance, **settings: Any) -> None:
         self.world, self.instance, self.now = world, instance, at(NOW)
-        settings = world.installation.settings.model_copy(
-            update={"first_day": date(2026, 3, 1), "notify_email": "ops@staff.example.com"}
-        )
-        self.definitions = build_definitions(settings, clock=lambda: self.now)
+        update = {"first_day": date(2026, 3, 1), "notify_email": "ops@staff.example.com", **settings}
+        made = world.installation.settings.model_copy(update=update)
+        self.definitions = build_definitions(made, clock=lambda: self.now)
         self.automation = dict(self.definitions.resources or {})["automation"]
 
     def run(

@@ -10,6 +10,7 @@ import dagster as dg
 from automation_pipelines.channels import Channel, build_channels
 from automation_pipelines.installation import Installation
 from automation_pipelines.orchestration import specs
+from automation_pipelines.orchestration.analytics import analytics_assets, analytics_checks
 from automation_pipelines.orchestration.assets import planning_assets
 from automation_pipelines.orchestration.checks import checks
 from automation_pipelines.orchestration.jobs import JOBS
@@ -38,9 +39,10 @@ def build_definitions(
         assets=[
             *specs.crm_specs(_kind(settings.crm_backend)),
             *planning_assets(database, days),
-            *outcome_assets(database, days),
+            *outcome_assets(database),
+            *analytics_assets(days, copied=settings.stats_url is not None),
         ],
-        asset_checks=checks(),
+        asset_checks=[*checks(), analytics_checks()],
         jobs=[*JOBS, run_campaign],
         schedules=schedules(settings.tick_minutes),
         sensors=sensors(),

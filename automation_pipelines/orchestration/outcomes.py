@@ -1,29 +1,27 @@
-"""The steps after the ledger: deliveries, feedback, statistics, and what an operator looks after.
+"""The steps after the ledger: deliveries, feedback, and what an operator looks after; not statistics.
 
 Each calls one stage and says what it did. What an asset is called and means is in `specs`.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from threading import Event
 
 import dagster as dg
 import polars as pl
 
-from automation_pipelines import decisions, feedback, history, stats
-from automation_pipelines.catalogue.statistics import DAILY, DERIVED
+from automation_pipelines import feedback, history
 from automation_pipelines.channels import closing
 from automation_pipelines.delivery import deliver
-from automation_pipelines.extraction import extract
 from automation_pipelines.files import FileStore
 from automation_pipelines.housekeeping import housekeep
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import holds
 from automation_pipelines.orchestration import figures, records, runs, specs
-from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
+from automation_pipelines.orchestration.assets import Result
 from automation_pipelines.orchestration.endings import postponed
-from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown, table
+from automation_pipelines.orchestration.metadata import ROWS, Metadata, markdown, table
 from automation_pipelines.orchestration.resources import Automation, system_clock
 from automation_pipelines.orchestration.watching import watch_asset
 
@@ -31,17 +29,15 @@ FRAMES_KEPT = timedelta(days=1)
 AUDIENCES_KEPT = timedelta(days=7)
 """They hold personal data and can be selected again."""
 
-_DAY, _LATELY = timedelta(days=1), timedelta(days=30)
+_LATELY = timedelta(days=30)
 
 
-def outcome_assets(database: str, days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+def outcome_assets(database: str) -> list[dg.AssetsDefinition]:
     """Assemble the assets behind the ledger."""
     delivery, upkeep = specs.delivery_specs(database), specs.upkeep_specs(database)
     return [
         _deliveries(delivery[specs.DELIVERIES]),
         _feedback(delivery[specs.FEEDBACK]),
-        _statistics(days),
-        _publication(),
         _campaigns(upkeep[specs.CAMPAIGNS]),
         _payloads(upkeep[specs.PAYLOADS]),
         _storage(upkeep[specs.STORAGE]),
@@ -112,96 +108,6 @@ def _feedback(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         return Result(metadata={ROWS: dg.MetadataValue.int(done.events), **numbers, "preview": preview})
 
     return ingest
-
-
-def _statistics(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    @dg.multi_asset(name="stats", specs=specs.daily_specs(partitions), backfill_policy=SINGLE_RUN)
-    def statistics(
-        context: dg.AssetExecutionContext, automation: dg.ResourceParam[Automation]
-    ) -> Iterator[Result]:
-        """Restate the days of this run; sends nothing, plans nothing."""
-        installation, now = automation.installation, automation.clock()
-        days = _days(context, automation, now)
-        sources = extract(installation.crm, installation.sqlfiles, stats.demands(days))
-        stats.restate(
-            installation.database,
-            installation.files,
-            installation.sqlfiles,
-            days,
-            as_of=now,
-            sources=sources,
-            terms=stats.Terms.of(installation.settings),
-        )
-        for statistic in DAILY:
-            rows = installation.files.read(stats.dataset(statistic), days)
-            yield Result(
-                specs.statistic_key(statistic.name),
-                metadata={**counted(rows, statistic.columns), **_sums(rows)},
-            )
-
-    return statistics
-
-
-def _days(context: dg.AssetExecutionContext, automation: Automation, now: datetime) -> list[date]:
-    """The days asked for; without any, yesterday and today.
-
-    What the first tick found late is due on days before the first partition: those go with it.
-    """
-    if context.has_partition_key or context.has_partition_key_range:
-        days = [date.fromisoformat(key) for key in context.partition_keys]
-    else:
-        days = [(now - _DAY).date(), now.date()]
-    if automation.first_day not in days:
-        return days
-    known = automation.installation.files.days(decisions.DATASET)
-    return [*(day for day in known if day < min(days)), *days]
-
-
-def _sums(rows: pl.DataFrame) -> Metadata:
-    """Whole-number columns added up over the days of the run: the lines an analyst looks at first."""
-    told = (
-        "moments",
-        "planned",
-        "sent",
-        "opened",
-        "clicked",
-        "failed",
-        "breaches",
-        "jobs",
-        "completed",
-        "dead",
-    )
-    return {name: dg.MetadataValue.int(int(rows[name].sum())) for name in told if name in rows.columns}
-
-
-def _publication() -> dg.AssetsDefinition:
-    @dg.multi_asset(name="publication", specs=specs.published_specs())
-    def publication(automation: dg.ResourceParam[Automation]) -> Iterator[Result]:
-        """Replace the database that analysts open."""
-        installation, now = automation.installation, automation.clock()
-        target = installation.settings.analytics
-        rows = stats.publish(
-            installation.database,
-            installation.files,
-            installation.sqlfiles,
-            target,
-            as_of=now,
-            terms=stats.Terms.of(installation.settings),
-        )
-        for statistic in DERIVED:
-            frame = pl.read_parquet(stats.derived_file(installation.files, statistic))
-            yield Result(specs.statistic_key(statistic.name), metadata=counted(frame, statistic.columns))
-        yield Result(
-            specs.ANALYTICS,
-            metadata={
-                ROWS: dg.MetadataValue.int(sum(rows.values())),
-                "rows_by_table": markdown(counts(rows, "table")),
-                "file": dg.MetadataValue.path(target),
-                "megabytes": dg.MetadataValue.float(round(target.stat().st_size / 1e6, 2)),
-            },
-        )
-
-    return publication
 
 
 def _campaigns(spec: dg.AssetSpec) -> dg.AssetsDefinition:

@@ -19,9 +19,12 @@ from automation_pipelines.selection import SUBJECT_COLUMNS
 CRM, SOURCE, AUDIENCE, STATISTIC = "crm", "sources", "audiences", "stats"
 DECISIONS, JOBS, DELIVERIES = dg.AssetKey("decisions"), dg.AssetKey("jobs"), dg.AssetKey("deliveries")
 FEEDBACK, ANALYTICS = dg.AssetKey("feedback"), dg.AssetKey("analytics")
+COPY = dg.AssetKey("analytics_copy")
 CAMPAIGNS, STORAGE = dg.AssetKey("campaigns"), dg.AssetKey("storage")
 PAYLOADS, WATCH = dg.AssetKey("payloads"), dg.AssetKey("watch")
 
+_NO_DATA = ("measure_definitions", "terms")
+"""Inputs of statistics that are words of the catalogue or the settings, and no asset."""
 _OWNERS = {name: [f"team:{name}"] for name in ("crm", "campaigns", "delivery", "analytics", "operations")}
 
 
@@ -227,11 +230,30 @@ def published_specs() -> list[dg.AssetSpec]:
     )
     specs = [
         _statistic_spec(
-            each, [statistic_key(name) if name in STATISTICS else JOBS for name in each.inputs], None
+            each,
+            [
+                statistic_key(name) if name in STATISTICS else JOBS
+                for name in each.inputs
+                if name not in _NO_DATA
+            ],
+            None,
         )
         for each in DERIVED
     ]
     return [*specs, analytics]
+
+
+def copy_spec() -> dg.AssetSpec:
+    """What a database server has of the published statistics."""
+    return dg.AssetSpec(
+        COPY,
+        deps=[ANALYTICS],
+        description="The tables and views of `analytics.duckdb` in a schema of the server that "
+        "AUTOMATION_STATS_URL names, for BI tools. Only rows that changed are written, in one transaction.",
+        group_name=STATISTIC,
+        owners=_OWNERS["analytics"],
+        kinds={"postgres"},
+    )
 
 
 def _statistic_spec(

@@ -1,0 +1,67 @@
+"""Statistics in Dagster's runs: plotted, checked, and not published while they are wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from automation_pipelines.sqlfiles import SHIPPED
+from automation_pipelines.stats.checks import CHECKS
+from tests.test_orchestration import BIRTHDAY, TODAY, Stage
+from tests.world import World, at
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A birthday to wish well on."""
+    made = World.create(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'crm.db'}")
+    made.add("tenants", id=1)
+    made.add("customers", id=1, birthday="1990-03-10", first_name="Kim")
+    made.apply(BIRTHDAY, start="2026-03-01T00:00")
+    return made
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def lived(stage: Stage) -> Stage:
+    """The day after the wish was sent."""
+    stage.tick()
+    stage.now = at("2026-03-10T09:01")
+    stage.run("deliver")
+    stage.now = at("2026-03-11T12:00")
+    return stage
+
+
+def test_what_adds_up_is_plotted_published_and_copied_and_what_does_not_stays_back(
+    world: World, instance: dg.DagsterInstance, postgres_url: str
+) -> None:
+    own = world.installation.settings.home / "own"
+    (own / "stats").mkdir(parents=True)
+    stage = lived(Stage(world, instance, sql_dir=own, stats_url=SecretStr(postgres_url)))
+    looked = stage.run("daily", day=TODAY).get_asset_check_evaluations()
+    sound = {(each.asset_key.path[-1], each.check_name): each.passed for each in looked}
+    assert {(each.statistic, each.name) for each in CHECKS} <= sound.keys()
+    assert all(sound[each.statistic, each.name] for each in CHECKS)
+    told = stage.metadata("stats", "campaign_daily")
+    assert (told["sent"], told["sent_rate %"], told["human_click_rate %"]) == (1, 100.0, 0.0)
+    with psycopg.connect(postgres_url) as server:
+        assert server.execute("SELECT sent FROM analytics.campaign_rates").fetchall() == [(1,)]
+    assert stage.metadata("analytics_copy")["rows_written"] > 0
+
+    before = world.installation.settings.analytics.read_bytes()
+    shipped = (SHIPPED / "stats" / "campaign_daily.sql").read_text("utf-8")
+    changed = shipped.replace("count(*) AS moments", "1 + count(*) AS moments")
+    (own / "stats" / "campaign_daily.sql").write_text(changed, "utf-8")
+    run = stage.run("daily", day=TODAY, raise_on_error=False)
+    assert not run.success
+    wrong = [each for each in run.get_asset_check_evaluations() if not each.passed]
+    assert [each.check_name for each in wrong] == ["adds_up"]
+    assert "campaign birthday" in str(wrong[0].metadata["rows"].value)
+    assert world.installation.settings.analytics.read_bytes() == before
