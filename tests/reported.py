@@ -68,16 +68,15 @@ def frame(name: str, rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
 
 
 def _daily(chance: Random) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {
-        name: []
-        for name in (
-            "campaign_daily",
-            "step_funnel",
-            "attribution_daily",
-            "deliverability_daily",
-            "sla_daily",
-        )
-    }
+    daily = (
+        "campaign_daily",
+        "step_funnel",
+        "attribution_daily",
+        "spend_daily",
+        "deliverability_daily",
+        "sla_daily",
+    )
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in daily}
     for number in range((LAST - FIRST).days + 1):
         day = FIRST + timedelta(days=number)
         whose = {"day": day, "tenant_id": TENANT}
@@ -88,6 +87,7 @@ def _daily(chance: Random) -> dict[str, list[dict[str, Any]]]:
                 stages = _stages(chance, _SIZES[campaign], day, place)
                 found["campaign_daily"].append({**of, **_counts(chance, stages)})
                 found["step_funnel"].append({**of, **stages})
+                found["spend_daily"].append({**of, "sent": stages["sent"], "cost": stages["sent"] * 0.4})
                 sent += stages["sent"]
             credit = chance.randint(0, 4)
             money = {

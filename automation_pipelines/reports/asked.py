@@ -1,6 +1,7 @@
 """What every section is handed: the question, and the rows that answer it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -62,6 +63,18 @@ class Asked:
     def ever(self, table: str) -> pl.DataFrame:
         """The rows of all days, and of what is not told by day."""
         return self.published.rows(table, self.question)
+
+    @cached_property
+    def model(self) -> str:
+        """The model of attribution that the installation goes by."""
+        told = self.ever("campaign_returns")
+        return "last" if told.is_empty() else str(told["model"][0])
+
+    def credited(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Of `attribution_daily`, what that model credits to messages."""
+        if rows.is_empty():
+            return rows
+        return rows.filter(pl.col("model") == self.model, pl.col("campaign").is_not_null())
 
     def nothing(self, name: str, title: str, table: str, words: str) -> Section:
         """A section that says what is missing: the table, or anything to tell."""

@@ -75,11 +75,7 @@ def _incremental(row: dict[str, Any]) -> str:
 
 def _credited(asked: Asked) -> Iterator[KeyFigure]:
     """Revenue by the installation's model, one figure for each currency."""
-    model = _model(asked)
-    now, before = (
-        _of_model(rows, model)
-        for rows in (asked.rows("attribution_daily"), asked.before("attribution_daily"))
-    )
+    now, before = (asked.credited(of("attribution_daily")) for of in (asked.rows, asked.before))
     if now.is_empty():
         return
     sums = now.group_by("currency").agg(pl.col("revenue", "conversions").sum())
@@ -88,21 +84,9 @@ def _credited(asked: Asked) -> Iterator[KeyFigure]:
         yield KeyFigure(
             "Revenue credited to messages",
             money(revenue, currency),
-            f"{counted(conversions, 'conversion')}, {MODELS[model]}. {_CREDITED}",
+            f"{counted(conversions, 'conversion')}, {MODELS[asked.model]}. {_CREDITED}",
             _compared(revenue, total(past, "revenue"), money(total(past, "revenue"), currency)),
         )
-
-
-def _model(asked: Asked) -> str:
-    """The model the installation goes by."""
-    told = asked.ever("campaign_returns")
-    return "last" if told.is_empty() else str(told["model"][0])
-
-
-def _of_model(rows: pl.DataFrame, model: str) -> pl.DataFrame:
-    if rows.is_empty():
-        return rows
-    return rows.filter(pl.col("model") == model, pl.col("campaign").is_not_null())
 
 
 def _sent(now: pl.DataFrame, before: pl.DataFrame) -> KeyFigure:

@@ -1,5 +1,7 @@
 """Numbers as people read them. What they mean is said elsewhere."""
 
+import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 from babel.numbers import format_currency, get_currency_precision
@@ -8,6 +10,8 @@ _FINE = 0.01
 _EMPTY = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
+_TOGETHER = re.compile(r"(?<=[^\W\d])(?=\d)")
+"""Letters before digits, which CLDR keeps apart and Babel does not: KWD 1.500, but €1.50."""
 
 
 def count(number: float | None) -> str:
@@ -57,9 +61,16 @@ def money(minor: float | None, currency: str | None) -> str:
         return f"{minor / 100:,.2f}"
     amount = Decimal(round(minor)).scaleb(-get_currency_precision(code))
     if abs(amount) < 1_000:  # noqa: PLR2004
-        return format_currency(amount, code, locale="en")
-    whole = format_currency(amount, code, "¤#,##0", locale="en", currency_digits=False)
-    return str(whole)
+        text = format_currency(amount, code, locale="en")
+    else:
+        text = format_currency(amount, code, "¤#,##0", locale="en", currency_digits=False)
+    return _TOGETHER.sub(_SPACE, text)
+
+
+def amounts(told: Iterable[tuple[str, float]]) -> str:
+    """Money in several currencies, which do not add up: €120 and $80."""
+    parts = [money(minor, currency) for currency, minor in told]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def change(now: float, before: float) -> str:

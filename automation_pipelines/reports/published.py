@@ -89,6 +89,14 @@ class Published:
         return self._names("SELECT tenant_id, name FROM tenants WHERE name IS NOT NULL", "tenants")
 
     @cached_property
+    def currencies(self) -> dict[int, str]:
+        """The tenants' own currencies."""
+        if self.lacks("tenants"):
+            return {}
+        statement = "SELECT tenant_id, currency FROM tenants WHERE currency IS NOT NULL"
+        return dict(self.connection.sql(statement).fetchall())
+
+    @cached_property
     def titles(self) -> dict[str, str]:
         """The titles of campaigns."""
         return self._names("SELECT DISTINCT campaign, title FROM campaign_steps", "campaign_steps")

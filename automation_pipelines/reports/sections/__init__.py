@@ -14,6 +14,7 @@ from automation_pipelines.reports.sections.funnel import funnel
 from automation_pipelines.reports.sections.lift import lift
 from automation_pipelines.reports.sections.mailboxes import mailboxes
 from automation_pipelines.reports.sections.reasons import reasons
+from automation_pipelines.reports.sections.returns import returns
 from automation_pipelines.reports.sections.sendtimes import send_times
 from automation_pipelines.reports.sections.service import service
 from automation_pipelines.reports.sections.trend import trend
@@ -21,10 +22,11 @@ from automation_pipelines.reports.sections.trend import trend
 Make = Callable[[Asked], Section | None]
 """`None`: the question has no such side; a section that lacks its data says so instead."""
 
-OF_A_CAMPAIGN: tuple[Make, ...] = (lift, experiments, funnel, trend, reasons)
+OF_A_CAMPAIGN: tuple[Make, ...] = (lift, experiments, funnel, trend, returns, reasons)
 OF_A_TENANT: tuple[Make, ...] = (
     campaigns,
     lift,
+    returns,
     funnel,
     trend,
     reasons,

@@ -31,7 +31,8 @@ def experiments(asked: Asked) -> Section | None:
         return Section("experiment", title, "The experiment has no results yet: nobody's time to act is up.")
     experiments = declared.partition_by("tenant_id", "campaign", maintain_order=True)
     if len(experiments) == 1:
-        return _one(title, experiments[0])
+        name = "" if asked.of_campaign else f": {asked.campaign(declared['campaign'][0])}"
+        return _one(f"Experiment{name}", experiments[0])
     return _several(asked, title, experiments)
 
 
