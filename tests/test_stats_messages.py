@@ -334,7 +334,7 @@ def test_how_far_runs_of_a_series_got(database: Database, files: FileStore) -> N
     settle(database, first, "completed")
     order(database, "stop", "series", 5, 2)
     plan(database, *of_run(6, 0, campaign="single"), run_id="6")
-    days = {ENTERED.date() + n * ONE_DAY for n in range(11)}
+    days = {ENTERED.date() + n * ONE_DAY for n in (0, 3, 7)}
     found = derived(database, files, "workflow_runs", days)
     assert rows(
         found, "campaign", "subject_id", "customer_id", "variant", "state", "held_out", "last_step"
