@@ -45,7 +45,9 @@ def looked_at(db: Database, files: FileStore, day: date) -> Iterator[Segment]:
         found = _last(files.paths(f"{FILED}/{audience.name}", [day]))
         if found is not None:
             path, at = found
-            specs = [spec for spec in _standing(db, audience, at) if _answerable(spec, audience)]
+            # A file may be of a version of ours that knew fewer columns.
+            known = {column.name for column in audience.columns} & pl.read_parquet_schema(path).keys()
+            specs = [spec for spec in _standing(db, audience, at) if _answerable(spec, known)]
             yield from _belonging(audience, path, specs)
 
 
@@ -77,14 +79,14 @@ def _standing(db: Database, audience: Audience, at: datetime) -> list[Campaign]:
     return [spec for spec in specs if spec.audience == audience.name]
 
 
-def _answerable(spec: Campaign, audience: Audience) -> bool:
-    """Whether the rows of the audience alone say who belongs."""
+def _answerable(spec: Campaign, known: Collection[str]) -> bool:
+    """Whether rows with these columns alone say who belongs."""
     if spec.entry == "manual":
         return False
     if spec.conditions is None:
         return True
     asked = {leaf.field for leaf in spec.conditions.leaves}
-    return asked <= {column.name for column in audience.columns} and not any(spec.conditions.happenings)
+    return asked <= set(known) and not any(spec.conditions.happenings)
 
 
 def _belonging(audience: Audience, path: Path, specs: list[Campaign]) -> Iterator[Segment]:
