@@ -104,13 +104,11 @@ class LedgerRecord:
 
     def arms(self, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
         """See `planning.Record`."""
-        bought = [trial for trial in trials if trial.metric == "converted"]
-        others = [trial for trial in trials if trial.metric != "converted"]
+        bought = any(trial.metric == "converted" for trial in trials)
         filed = self.files.paths(CONVERSIONS) if bought else []
         known = pl.scan_parquet(filed, hive_partitioning=False) if filed else None
         standing = None if known is None else known.filter(pl.col("cancelled_at").is_null())
-        told = promotions.converted(self.database, bought, as_of, standing)
-        return pl.concat([promotions.arms(self.database, others, as_of), told])
+        return promotions.arms(self.database, trials, as_of, standing)
 
     def recently_planned(self, step_ids: Sequence[int], since: datetime) -> pl.DataFrame:
         """See `planning.Record`."""

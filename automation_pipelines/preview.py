@@ -75,11 +75,13 @@ class Simulated:
     def _imagined(self, trial: Trial, as_of: datetime) -> pl.DataFrame:
         """`ARMS` of those whose first message is imagined."""
         ours = (pl.col("campaign_id") == trial.campaign_id) & pl.col("variant").is_not_null()
+        if trial.slot is not None:
+            ours &= pl.col("occurrence") == trial.slot
         rows = pl.concat([plan.said.filter(ours) for plan in self.plans] or [pl.DataFrame(schema=DECISIONS)])
         if rows.is_empty():
             return pl.DataFrame(schema=ARMS)
         sought = rows.select("campaign_id", "occurrence").unique()
-        slot = pl.col("occurrence") if trial.by_slot else pl.lit(0, pl.Int64)
+        slot = pl.lit(trial.slot or 0, pl.Int64)
         whom = ["campaign_id", "tenant_id", "occurrence", "variant"]
         begun = self.real.begun(sought).with_columns(occurrence=slot)
         firsts = rows.with_columns(occurrence=slot).group_by(*whom, "subject_id").agg(pl.col("due_at").min())

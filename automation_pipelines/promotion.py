@@ -6,7 +6,7 @@ What the numbers say is `experiments`'s, who then gets what `planning`'s; the ti
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,11 +17,12 @@ from automation_pipelines.campaign import Experiment
 from automation_pipelines.experiments import MISMATCH, Arm, Verdict, judge, needed
 from automation_pipelines.ledger.campaigns import ActiveCampaign
 from automation_pipelines.ledger.promotions import VERDICTS, Trial
-from automation_pipelines.planning import Record
+from automation_pipelines.planning import Clock, Record
+from automation_pipelines.planning.schedule import slots as slots_of
 
-_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
-_EVER = 2**53
-"""A whole minute beyond all occurrences."""
+_DAY = timedelta(days=1)
+Slots = Callable[[ActiveCampaign], Iterable[int]]
+"""The occurrences of a broadcast that are looked at."""
 NEW = pl.Schema({**VERDICTS, "since": pl.Int64()})
 """A verdict to be written, and the version since which the experiment has been what was judged."""
 
@@ -108,14 +109,15 @@ def _counting(told: pl.DataFrame, active: ActiveCampaign) -> pl.DataFrame:
 
 
 def new(
-    record: Record, campaigns: Sequence[ActiveCampaign], told: pl.DataFrame, as_of: datetime
+    record: Record, campaigns: Sequence[ActiveCampaign], told: pl.DataFrame, clock: Clock
 ) -> pl.DataFrame:
     """The verdicts (`NEW`) that are due and not among those told."""
     among = _promoting(campaigns)
+    as_of = clock.as_of
     decided = {*told.select("campaign", "tenant_id", "occurrence").iter_rows()}
     rows = [
         _row(one, verdict, as_of)
-        for one in standings(record, list(among.values()), as_of)
+        for one in standings(record, list(among.values()), as_of, _due_slots(clock))
         if (one.active.spec.id, one.tenant_id, one.occurrence) not in decided and one.due(as_of)
         for verdict in [one.judged(as_of)]
         if one.final(verdict)
@@ -135,7 +137,9 @@ def overview(record: Record, active: ActiveCampaign, as_of: datetime) -> pl.Data
     ]
     rows += [
         (one.tenant_id, one.occurrence, arm.id, arm.subjects, arm.successes, words, None)
-        for one in standings(record, [active], as_of)
+        for one in standings(
+            record, [active], as_of, lambda one: _slots(one, as_of - 31 * _DAY, as_of + _DAY)
+        )
         if (one.tenant_id, one.occurrence) not in decided
         for words in [one.judged(as_of).words]
         for arm in one.arms
@@ -173,18 +177,51 @@ def numbers_of(arms: Sequence[Arm], verdict: Verdict) -> dict[str, object]:
     }
 
 
-def standings(record: Record, campaigns: Sequence[ActiveCampaign], as_of: datetime) -> Iterator[Standing]:
-    """How the experiments of these campaigns stand, as far as subjects had their time to act."""
-    if not campaigns:
-        return
+def standings(
+    record: Record, campaigns: Sequence[ActiveCampaign], as_of: datetime, slots: Slots
+) -> Iterator[Standing]:
+    """How the undecided experiments of these campaigns stand, as far as subjects had their time to act."""
     numbers = record.identify((active.spec.id, "") for active in campaigns)
     by_number = {numbers[active.spec.id, ""]: active for active in campaigns}
-    trials = [_trial(active, number, as_of) for number, active in by_number.items()]
+    trials = [
+        trial for number, active in by_number.items() for trial in _trials(active, number, slots(active))
+    ]
+    if not trials:
+        return
     whose = ("campaign_id", "tenant_id", "occurrence")
     counted = (pl.col("subjects", "successes", "others").sum(), pl.col("first_due").min())
     found = record.arms(trials, as_of).group_by(*whose, "variant").agg(*counted).sort(*whose)
     for (number, tenant, occurrence), rows in found.group_by(*whose, maintain_order=True):
         yield _standing(by_number[int(str(number))], int(str(tenant)), int(str(occurrence)), rows)
+
+
+def _trials(active: ActiveCampaign, number: int, among: Iterable[int]) -> Iterator[Trial]:
+    spec, since = active.spec, active.experiment_since
+    declared = spec.experiment or Experiment()
+    for slot in among if spec.has_slots else (None,):
+        yield Trial(spec.id, number, since, slot, declared.metric, declared.time_to_act)
+
+
+def _due_slots(clock: Clock) -> Slots:
+    """The slots whose rest could fall due for the first time, in whatever zone, send windows included."""
+    since = min(clock.planned_through or clock.as_of, clock.as_of)
+
+    def among(active: ActiveCampaign) -> list[int]:
+        waits = active.spec.rest_waits
+        late = active.spec.max_lateness or 3 * _DAY
+        return _slots(active, since - waits - late - 10 * _DAY, clock.as_of - waits + _DAY)
+
+    return among
+
+
+def _slots(active: ActiveCampaign, since: datetime, until: datetime) -> list[int]:
+    """The slots whose first messages are due in this time, generously."""
+    schedule, steps = active.spec.schedule, [one for one in active.spec.steps if one.after is None]
+    if schedule is None:
+        return []
+    offsets = [step.offset.longest for step in steps]
+    first, last = since - max(offsets) - schedule.spread.longest, until - min(offsets)
+    return [slot.occurrence for slot in slots_of(schedule, first.date(), last.date())]
 
 
 def _standing(active: ActiveCampaign, tenant: int, occurrence: int, rows: pl.DataFrame) -> Standing:
@@ -200,21 +237,3 @@ def _standing(active: ActiveCampaign, tenant: int, occurrence: int, rows: pl.Dat
     first_due: datetime = rows.select(pl.col("first_due").min()).item()
     changed = active.spec.has_slots and rows["others"].sum() > 0
     return Standing(active, tenant, occurrence, first_due, arms, changed)
-
-
-def _trial(active: ActiveCampaign, number: int, as_of: datetime) -> Trial:
-    spec = active.spec
-    declared = spec.experiment or Experiment()
-    lo, hi = _slots_around(active, as_of) if spec.has_slots else (-_EVER, _EVER)
-    since = active.experiment_since
-    return Trial(number, since, spec.has_slots, declared.metric, declared.time_to_act, lo, hi)
-
-
-def _slots_around(active: ActiveCampaign, as_of: datetime) -> tuple[int, int]:
-    """The slots whose rest could still fall due, generously."""
-    spec = active.spec
-    offsets = [step.offset.longest for step in spec.steps if step.after is None]
-    spread = spec.schedule.spread.longest if spec.schedule else timedelta(0)
-    late = (spec.max_lateness or 3 * _DAY) + spec.rest_waits + spread + 10 * _DAY
-    first, last = as_of - late - max(offsets), as_of - min(offsets) + 2 * _DAY
-    return int(first.timestamp()) // 60, int(last.timestamp()) // 60

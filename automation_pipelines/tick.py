@@ -178,7 +178,7 @@ def decide(
     told = promotion.known(record, campaigns)
     if told is None:
         return plan(engine, installation.sqlfiles, campaigns, record, clock)
-    new = promotion.new(record, campaigns, told, clock.as_of)
+    new = promotion.new(record, campaigns, told, clock)
     verdicts = pl.concat([told, new.select(told.columns)])
     made = plan(engine, installation.sqlfiles, campaigns, record, clock, verdicts=verdicts)
     return replace(made, verdicts=new)

@@ -3,7 +3,7 @@
 Counts only; what they mean is `experiments`'s, when they are asked for `promotion`'s.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from automation_pipelines.ledger.database import Database
-from automation_pipelines.ledger.tables import MICROSECOND, UtcDateTime, events, jobs, promotions
+from automation_pipelines.ledger.tables import MICROSECOND, UtcDateTime, events, jobs, promotions, tenants
 from automation_pipelines.model import State
 
 _INSTANT = pl.Datetime("us", "UTC")
@@ -53,68 +53,73 @@ VERDICTS = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is asked about one campaign."""
+    """What is asked about an experiment: of every tenant for which it is not decided yet."""
 
+    campaign: str
     campaign_id: int
     since: int
     """The version from which on messages belong to it."""
-    by_slot: bool
-    """Each occurrence is an experiment of its own; else all together are one."""
+    slot: int | None
+    """The occurrence that it is about; `None`: all of them together."""
     metric: str
     time_to_act: timedelta
-    lo: int
-    hi: int
-    """The occurrences that are looked at, both included."""
 
     def asked(self, as_of: datetime) -> tuple[object, ...]:
         """A row of `_ASKED`."""
-        told = (self.campaign_id, self.since, int(self.by_slot), self.metric)
-        return (*told, self.time_to_act // MICROSECOND, as_of - self.time_to_act, self.lo, self.hi)
+        told = (self.campaign, self.campaign_id, self.since, self.slot or 0, self.metric)
+        return (*told, self.time_to_act // MICROSECOND, as_of - self.time_to_act)
 
 
 _ASKED: dict[str, sa.types.TypeEngine[Any]] = {
+    "campaign": sa.String(),
     "campaign_id": sa.Integer(),
     "since": sa.Integer(),
-    "by_slot": sa.Integer(),
+    "occurrence": sa.BigInteger(),
     "metric": sa.String(),
     "time_to_act": sa.BigInteger(),
     "ready": UtcDateTime(),
-    "lo": sa.BigInteger(),
-    "hi": sa.BigInteger(),
 }
 _NEVER = (str(State.SKIPPED), str(State.CANCELLED))
 
 
-def arms(db: Database, trials: Sequence[Trial], as_of: datetime) -> pl.DataFrame:
+def arms(
+    db: Database, trials: Iterable[Trial], as_of: datetime, conversions: pl.LazyFrame | None = None
+) -> pl.DataFrame:
     """`ARMS`: how many subjects of each variant had their time to act by then, and how many acted in it.
 
-    Time counts from when a subject's first message was due. Machines do not count, nor does what was
-    told of later than `as_of`.
+    Time counts from when a subject's first message was due. Machines do not count, nor does what was told
+    of later than `as_of`. Of `conversions` (`tenant_id, customer_id, converted_at`) as of events.
     """
-    if not trials:
-        return pl.DataFrame(schema=ARMS)
-    s = _subjects(db, trials, as_of).subquery("subjects")
-    ours = sa.and_(s.c.others == 0, s.c.first_due <= s.c.ready)
-    acted = sa.and_(ours, s.c.acted_at <= _later(db, s.c.first_due, s.c.time_to_act))
-    group = (s.c.campaign_id, s.c.tenant_id, s.c.occurrence, s.c.variant)
-    found = db.read(
+    found = [pl.DataFrame(schema=ARMS)]
+    kinds: dict[tuple[bool, bool], list[Trial]] = {}
+    for trial in trials:
+        kinds.setdefault((trial.slot is not None, trial.metric == "converted"), []).append(trial)
+    for (_, bought), alike in kinds.items():
+        subjects = _subjects(db, alike, as_of)
+        if bought and conversions is not None:
+            found.append(_shaped(_converted(db.read(subjects), conversions, as_of)))
+        else:
+            found.append(_shaped(_counted(db, subjects.subquery("subjects"))))
+    return pl.concat(found)
+
+
+def _counted(db: Database, subjects: sa.Subquery) -> pl.DataFrame:
+    s = subjects.c
+    ours = sa.and_(s.others == 0, s.first_due <= s.ready)
+    acted = sa.and_(ours, s.acted_at <= _later(db, s.first_due, s.time_to_act))
+    group = (s.campaign_id, s.tenant_id, s.occurrence, s.variant)
+    return db.read(
         sa.select(
             *group,
-            sa.func.min(s.c.first_due).label("first_due"),
+            sa.func.min(s.first_due).label("first_due"),
             *(_count(what).label(name) for name, what in (("subjects", ours), ("successes", acted))),
-            _count(s.c.others == 1).label("others"),
+            _count(s.others == 1).label("others"),
         ).group_by(*group)
     )
-    return _shaped(found)
 
 
-def converted(
-    db: Database, trials: Sequence[Trial], as_of: datetime, conversions: pl.LazyFrame | None
-) -> pl.DataFrame:
-    """`ARMS` where also conversions of the CRM count (`tenant_id, customer_id, converted_at`)."""
-    if not trials or conversions is None:
-        return arms(db, trials, as_of)
-    subjects = db.read(_subjects(db, trials, as_of)).with_row_index("row")
+def _converted(found: pl.DataFrame, conversions: pl.LazyFrame, as_of: datetime) -> pl.DataFrame:
+    subjects = found.with_row_index("row")
     until = pl.col("first_due") + pl.duration(microseconds="time_to_act")
     in_time = pl.col("converted_at").is_between("first_due", pl.min_horizontal(until, pl.lit(as_of)))
     whose = ["tenant_id", "customer_id"]
@@ -125,34 +130,28 @@ def converted(
     )
     group = ("campaign_id", "tenant_id", "occurrence", "variant")
     counts = {"subjects": ours.sum(), "successes": (ours & acted).sum()}
-    found = subjects.group_by(group).agg(pl.col("first_due").min(), pl.col("others").sum(), **counts)
-    return _shaped(found)
+    return subjects.group_by(group).agg(pl.col("first_due").min(), pl.col("others").sum(), **counts)
 
 
 def _shaped(found: pl.DataFrame) -> pl.DataFrame:
     return found.select(pl.col(name).cast(kind) for name, kind in ARMS.items())
 
 
-def _subjects(db: Database, trials: Sequence[Trial], as_of: datetime) -> sa.Select[tuple[object, ...]]:
+def _subjects(db: Database, alike: Sequence[Trial], as_of: datetime) -> sa.Select[tuple[object, ...]]:
     """One row per subject and experiment: when its first message was due, and when it first acted."""
-    asked = db.listed("asked", _ASKED, [trial.asked(as_of) for trial in trials])
-    j, e, a = jobs.c, events.c, asked.c
-    did = sa.and_(
-        e.job_id == j.id,
-        e.type == a.metric,
-        sa.func.coalesce(e.machine, sa.false()) == sa.false(),
-        e.at <= as_of,
+    asked = db.listed("asked", _ASKED, [trial.asked(as_of) for trial in alike])
+    j, e, a, t, p = jobs.c, events.c, asked.c, tenants.c, promotions.c
+    decided = sa.exists().where(
+        p.campaign == a.campaign, p.tenant_id == t.tenant_id, p.occurrence == a.occurrence
     )
-    slot = sa.case((a.by_slot == sa.literal_column("1"), j.occurrence), else_=sa.literal_column("0"))
-    group = (
-        a.campaign_id,
-        j.tenant_id,
-        slot.label("occurrence"),
-        j.subject_id,
-        j.variant,
-        a.ready,
-        a.time_to_act,
-    )
+    whose = [j.campaign_id == a.campaign_id, j.tenant_id == t.tenant_id]
+    if alike[0].slot is None:
+        decided = decided.where(p.campaign_version >= a.since)
+    else:
+        whose.append(j.occurrence == a.occurrence)
+    person = sa.func.coalesce(e.machine, sa.false()) == sa.false()
+    did = sa.and_(e.job_id == j.id, e.type == a.metric, person, e.at <= as_of)
+    group = (a.campaign_id, j.tenant_id, a.occurrence, j.subject_id, j.variant, a.ready, a.time_to_act)
     return (
         sa.select(
             *group,
@@ -161,8 +160,8 @@ def _subjects(db: Database, trials: Sequence[Trial], as_of: datetime) -> sa.Sele
             sa.func.min(e.at).label("acted_at"),
             sa.func.max(sa.case((j.campaign_version < a.since, 1), else_=0)).label("others"),
         )
-        .select_from(asked.join(jobs, j.campaign_id == a.campaign_id).outerjoin(events, did))
-        .where(j.variant.is_not(None), j.state.not_in(_NEVER), j.occurrence.between(a.lo, a.hi))
+        .select_from(asked.join(tenants, ~decided).join(jobs, sa.and_(*whose)).outerjoin(events, did))
+        .where(j.variant.is_not(None), j.state.not_in(_NEVER))
         .group_by(*group)
     )
 
