@@ -38,7 +38,7 @@ def frame(example: str, source: str, *alternatives: Selection) -> pl.DataFrame:
     ("example", "rows"),
     [
         ("sales", {"tenants": 1, "users": 41, "customers": 86, "quotes": 8800}),
-        ("purchases", {"tenants": 1, "customers": 23570, "payments": 69659}),
+        ("purchases", {"tenants": 1, "customers": 23570, "payments": 69659, "conversions": 69659}),
     ],
 )
 def test_the_mapped_sources_keep_every_contract(example: str, rows: dict[str, int]) -> None:

@@ -1,6 +1,6 @@
 """Attribution: each model credits every conversion exactly once, and late news moves the right days."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from automation_pipelines.catalogue.statistics import ATTRIBUTION_DAILY, CONVERSION_FACTS
 from automation_pipelines.catalogue.tenant_settings import TENANT_SETTINGS
 from automation_pipelines.errors import ConfigurationError
-from automation_pipelines.extraction import extract
+from automation_pipelines.extraction import extract, open_crm
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import jobs
@@ -268,3 +268,37 @@ def test_what_a_message_costs_is_written_by_channel() -> None:
     wrong = pl.DataFrame({"tenant_id": [1], "name": ["message_costs"], "value": ["email"]})
     with pytest.raises(ConfigurationError, match="tenant 1: message_costs: 'email' is none of parts such as"):
         Terms().prices({"tenant_settings": wrong})
+
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "cases" / "data"
+PURCHASES = SqlFiles(Path(__file__).parent.parent / "examples" / "adoption" / "purchases")
+
+
+@pytest.mark.skipif(not (DATA / "cdnow_purchases.csv").exists(), reason="the public data sets are not there")
+def test_real_purchases_add_up_to_what_was_sold(database: Database, files: FileStore) -> None:
+    days = [date(1998, 3, number) for number in range(1, 8)]
+    sources = extract(open_crm(str(DATA)), PURCHASES, demands(days))
+    sold = sources["conversions"].filter(pl.col("converted_at").dt.date().is_in(days))
+    # Two mails to every third customer of that week, a week before the second and the fourth of March.
+    written = sold["customer_id"].unique().sort().gather_every(3).to_list()
+    mails = {"early": datetime(1998, 2, 23, tzinfo=UTC), "late": datetime(1998, 2, 25, tzinfo=UTC)}
+    for campaign, sent_at in mails.items():
+        mail = {"campaign": campaign, "due_at": sent_at}
+        plan(database, *({"subject_id": one, "customer_id": one, **mail} for one in written), run_id=campaign)
+        with database.begin() as connection:
+            sent = {"state": "completed", "finished_at": sent_at}
+            connection.execute(sa.update(jobs).where(jobs.c.state == "pending").values(**sent))
+    listed = [*(sent_at.date() for sent_at in mails.values()), *days]
+    restate(database, files, SQL, listed, as_of=datetime(1998, 3, 8, tzinfo=UTC), sources=sources)
+    rows = files.read(dataset(ATTRIBUTION_DAILY))
+    for model in ("last", "first", "even"):
+        of_model = rows.filter(pl.col("model") == model)
+        of_days = of_model.filter(pl.col("day").is_in(days))
+        assert (of_days["conversions"].sum(), of_days["revenue"].sum()) == (len(sold), sold["amount"].sum())
+    theirs = sold.filter(pl.col("customer_id").is_in(written))
+    in_time = theirs.filter(pl.col("converted_at") < datetime(1998, 3, 4, tzinfo=UTC))
+    last = rows.filter(pl.col("model") == "last", pl.col("campaign") == "late", pl.col("day") >= days[0])
+    assert last["conversions"].sum() == len(in_time) > 50
+    early = theirs.filter(pl.col("converted_at") < datetime(1998, 3, 2, tzinfo=UTC))
+    first = rows.filter(pl.col("model") == "first", pl.col("campaign") == "early", pl.col("day") >= days[0])
+    assert first["revenue"].sum() == early["amount"].sum()

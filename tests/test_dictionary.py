@@ -61,6 +61,7 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     db = Database.open(f"sqlite:///{home / 'ledger.db'}")
     db.migrate(MIGRATED)
     _start_a_series(db)
+    _try_two_variants(db)
     days = [NOON + timedelta(days=7 * week) for week in range(3)]
     for week, due in enumerate(days):
         moments = [
@@ -94,7 +95,7 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     )
     _look(files, days[-1])
-    sources = {"queries": queries, "conversions": _conversions()}
+    sources = {"queries": queries, "conversions": _conversions(), "tenant_settings": _NO_SETTINGS}
     restate(db, files, sql, [day.date() for day in days], as_of=days[-1], sources=sources)
     publish(db, files, sql, home / "analytics.duckdb", as_of=days[-1] + timedelta(days=30))
     db.close()
@@ -108,6 +109,20 @@ def _start_a_series(db: Database) -> None:
     spec = Campaign.model_validate(declared | {"timeline": {"stage": "new_lead", "duration_days": 60}})
     CampaignStore(db).apply(spec, "", {}, "ann", MIGRATED)
     CampaignStore(db).start("birthday", "ann", MIGRATED)
+
+
+def _try_two_variants(db: Database) -> None:
+    """Two customers get one each, two are held out."""
+    arms = [("a", "planned"), ("b", "planned"), (None, "holdout"), (None, "holdout")]
+    moments = [
+        {"campaign": "offer", "subject_id": n, "customer_id": n, "variant": variant, "reason": reason}
+        for n, (variant, reason) in enumerate(arms)
+    ]
+    for job in plan(db, *moments, run_id="offer")[:2]:
+        settle(db, job, "completed")
+
+
+_NO_SETTINGS = pl.DataFrame(schema={"tenant_id": pl.Int64(), "name": pl.String(), "value": pl.String()})
 
 
 def _conversions() -> pl.DataFrame:

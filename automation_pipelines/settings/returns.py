@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-ALLOWED_COSTS = "parts such as 'email=0.08, sms=4.5': what a message costs in minor units (cents) of the tenant's currency"
+ALLOWED_COSTS = "parts such as 'email=0.08, sms=4.5': minor units (cents) of the tenant's currency a message"
 _COST = re.compile(r"(?P<channel>[a-z_]+) *= *(?P<cost>\d{1,9}(\.\d{1,6})?)", re.ASCII)
 _PURPOSES = ("marketing", "transactional")
 
@@ -43,7 +43,7 @@ class Attribution(BaseModel):
     )
     model: Literal["last", "first", "even"] = Field(
         default="last",
-        description="Of several messages, which one returns are told by: the last, the first, or each evenly.",
+        description="Of several messages, whom returns credit: the last, the first, or each evenly.",
     )
     purposes: Annotated[str, AfterValidator(_purposes)] = Field(
         default="marketing", description="Purposes of the messages that may be credited, separated by commas."

@@ -85,7 +85,7 @@ ATTRIBUTION_DAILY = Statistic(
         _CURRENCY,
         _credit(
             "conversions",
-            "Conversions credited, cancelled ones not among them. Shares of one conversion add up to exactly 1.",
+            "Conversions credited, cancelled ones not among them. Shares of one add up to exactly 1.",
         ),
         _money(
             "revenue", "What they bring, minor units. Shares of one amount add up to exactly that amount."

@@ -57,8 +57,8 @@ VARIANT_RESULTS = Statistic(
 
 HOLDOUT_LIFT = Statistic(
     "holdout_lift",
-    "a tenant and campaign with a holdout: what those it was meant for did, compared with those held out. All "
-    "whom only the draw kept apart are compared, reached or not (intention to treat)",
+    "a tenant and campaign with a holdout: what those it was meant for did, beside those held out. All whom "
+    "only the draw kept apart are compared, reached or not (intention to treat)",
     (
         TENANT,
         CAMPAIGN,
@@ -74,7 +74,7 @@ HOLDOUT_LIFT = Statistic(
         *estimate("held_out_rate", "Share of the held out who converted (Wilson)."),
         *estimate("difference", "`treated_rate` less `held_out_rate` (Newcombe)."),
         Column(
-            "relative_lift", Type.NUMBER, "`difference` as a share of `held_out_rate`; null where that is 0."
+            "relative_lift", Type.NUMBER, "`difference` as a share of `held_out_rate`; null if that is 0."
         ),
         Column("p_value", Type.NUMBER, "How likely such a difference of rates is without any effect."),
         Column(
