@@ -342,6 +342,15 @@ def test_the_rest_that_gets_the_winner_is_in_no_arm(database: Database, files: F
 
 
 @pytest.mark.planner
+def test_without_its_control_a_variant_is_compared_with_nobody(database: Database, files: FileStore) -> None:
+    apply(database, minimum=5)
+    draw(database, 0, 3, 0)
+    (row,) = of_metric(concluded(database, files, NOBODY, LATER), "clicked").values()
+    assert (row["variant"], row["control"], row["difference"], row["p_value"]) == ("b", False, None, None)
+    assert row["verdict"].startswith("no winner yet: needs ")
+
+
+@pytest.mark.planner
 def test_without_a_declaration_clicks_decide_and_opens_are_not_shown(
     database: Database, files: FileStore
 ) -> None:

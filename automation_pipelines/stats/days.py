@@ -85,11 +85,12 @@ def restate(
     with open_engine() as engine:
         for day in ordered:
             before = filed_days(files, MESSAGE_FACTS, [day])
-            for name, frame in _compute(engine, kept, sqlfiles, day, sources or {}).items():
+            computed = _compute(engine, kept, sqlfiles, day, sources or {})
+            for name, frame in computed.items():
                 files.replace(dataset(STATISTICS[name]), frame, day=day)
                 rows[name] = rows.get(name, 0) + frame.height
-            moved |= kept.terms.moved(before, filed_days(files, MESSAGE_FACTS, [day]))
-        for day in sorted(moved):
+            moved |= kept.terms.moved(before, computed[MESSAGE_FACTS.name])
+        for day in sorted(moved.difference(ordered)):
             _credit_again(engine, kept, sqlfiles, day)
     return Restated(ordered, rows)
 

@@ -3,7 +3,7 @@
 Subjects are counted by `sql/trials/`, conclusions are drawn by `experiments`; here one is given to the other.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -31,6 +31,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
 
 Row = Mapping[str, Any]
+_WHOSE = ("tenant_id", "campaign", "currency")
 _ALWAYS = ("clicked", "replied", "converted")
 _MINUTE = timedelta(minutes=1)
 _VERSIONS = "SELECT DISTINCT campaign, campaign_version FROM message_facts WHERE variant IS NOT NULL"
@@ -95,10 +96,12 @@ class Trial:
         retired = tuple(one for one in newest.variants if one.weight <= 0)
         return cls(experiment, drawn + retired, len(weights) == 1)
 
-    def ordered(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows of its arms, the control's first."""
-        place = {variant.id: number for number, variant in enumerate(self.variants)}
-        return sorted(rows, key=lambda row: (place.get(row["variant"], len(place)), row["variant"]))
+    def ordered(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows of its arms, the control's first; also of those that nobody was drawn into yet."""
+        known = {row["variant"]: row for row in rows}
+        nobody = dict.fromkeys(rows[0], 0) | {name: rows[0][name] for name in _WHOSE}
+        declared = [known.pop(one.id, nobody | {"variant": one.id}) for one in self.variants]
+        return [*declared, *(known[name] for name in sorted(known))]
 
     def weight(self, variant: str) -> float:
         """The weight of an arm; one that is declared no more draws nobody."""
@@ -212,8 +215,7 @@ def _common(trial: Trial, metric: str, row: Row, verdict: Verdict | None) -> dic
 def _judged(trial: Trial, told: list[Arm], rows: list[Row]) -> Verdict:
     """Judge the arms that still draw subjects, as far as their time to act is up."""
     waiting = {row["variant"]: row["waiting"] for row in rows}
-    absent = [Arm(one.id, 0, 0, one.weight) for one in trial.variants if one.id not in waiting]
-    drawn = [arm for arm in (*told, *absent) if arm.weight > 0]
+    drawn = [arm for arm in told if arm.weight > 0]
     if not drawn:
         return judge(told, effect=trial.experiment.effect)
     # Of weights that were changed meanwhile nobody knows what sizes they should have led to.
