@@ -192,7 +192,7 @@ def test_what_a_login_may_not_do_is_said(
     monkeypatch.setattr(postgres, "ANALYST", "nobody_yet")
     name = sa.make_url(postgres_url).database
     with psycopg.connect(postgres_url, autocommit=True) as server:
-        server.execute("DROP ROLE IF EXISTS stats_writer")
+        server.execute("DROP ROLE IF EXISTS stats_writer, nobody_yet")
         server.execute("CREATE ROLE stats_writer LOGIN PASSWORD 'secret'")
         url = sa.make_url(postgres_url).set(username="stats_writer", password="secret")
         own = url.render_as_string(hide_password=False)
@@ -203,8 +203,13 @@ def test_what_a_login_may_not_do_is_said(
         copied = publish_copy(company.target, own, "analytics")
         assert copied.written
         assert "have an administrator run `CREATE ROLE nobody_yet NOLOGIN`" in copied.notices[0]
-        server.execute("DROP OWNED BY stats_writer CASCADE")
-        server.execute("DROP ROLE stats_writer")
+        server.execute("CREATE ROLE nobody_yet NOLOGIN")
+        assert publish_copy(company.target, own, "analytics").notices == ()
+        server.execute("SET ROLE nobody_yet")
+        assert sent(server) == 1
+        server.execute("RESET ROLE")
+        server.execute("DROP OWNED BY stats_writer, nobody_yet CASCADE")
+        server.execute("DROP ROLE stats_writer, nobody_yet")
 
 
 def test_a_table_of_an_older_version_gets_this_ones_columns(company: Company, postgres_url: str) -> None:
