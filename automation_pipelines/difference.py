@@ -61,7 +61,15 @@ def _edited(active: ActiveCampaign, edited: dict[str, Campaign], at: datetime) -
     if spec is None:
         return active
     active_from = {step.id: active.active_from.get(step.id, at) for step in spec.steps}
-    return replace(active, spec=spec, version=active.version + 1, applied_at=at, active_from=active_from)
+    tested, before = ((one.experiment, one.variants) for one in (spec, active.spec))
+    return replace(
+        active,
+        spec=spec,
+        version=active.version + 1,
+        applied_at=at,
+        active_from=active_from,
+        experiment_since=active.experiment_since if tested == before else active.version + 1,
+    )
 
 
 def _compared(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
