@@ -35,6 +35,7 @@ def _page(published: Published, question: Question) -> Page:
         tenant if question.campaign is None else asked.campaign(question.campaign),
         tenant if asked.of_campaign else "",
         asked.period,
+        not asked.before("campaign_daily").is_empty(),
         min(days.last, asked.period.last),
         key_figures(asked) if told else (),
         sections(asked) if told else (_nothing(asked, days),),

@@ -9,6 +9,7 @@ from automation_pipelines.catalogue.measures import MEASURES
 from automation_pipelines.experiments import ALPHA
 from automation_pipelines.reports.asked import Asked, rate, total
 from automation_pipelines.reports.numerals import (
+    amounts,
     change,
     count,
     counted,
@@ -74,19 +75,21 @@ def _incremental(row: dict[str, Any]) -> str:
 
 
 def _credited(asked: Asked) -> Iterator[KeyFigure]:
-    """Revenue by the installation's model, one figure for each currency."""
+    """Revenue by the installation's model; of several currencies the largest number leads."""
     now, before = (asked.credited(of("attribution_daily")) for of in (asked.rows, asked.before))
     if now.is_empty():
         return
-    sums = now.group_by("currency").agg(pl.col("revenue", "conversions").sum())
-    for currency, revenue, conversions in sums.sort("revenue", "currency", descending=True).rows():
-        past = before.filter(pl.col("currency") == currency) if not before.is_empty() else before
-        yield KeyFigure(
-            "Revenue credited to messages",
-            money(revenue, currency),
-            f"{counted(conversions, 'conversion')}, {MODELS[asked.model]}. {_CREDITED}",
-            _compared(revenue, total(past, "revenue"), money(total(past, "revenue"), currency)),
-        )
+    sums = now.group_by("currency").agg(pl.col("revenue").sum()).sort("revenue", "currency", descending=True)
+    (currency, revenue), *others = sums.rows()
+    past = total(before.filter(pl.col("currency") == currency), "revenue") if before.height else 0
+    more = f"and {amounts(others)}. " if others else ""
+    won = counted(round(now["conversions"].sum()), "conversion")
+    yield KeyFigure(
+        "Revenue credited to messages",
+        money(revenue, currency),
+        f"{more}{won}, {MODELS[asked.model]}. {_CREDITED}",
+        _compared(revenue, past, money(past, currency)),
+    )
 
 
 def _sent(now: pl.DataFrame, before: pl.DataFrame) -> KeyFigure:
@@ -103,12 +106,9 @@ def _rate(name: str, now: pl.DataFrame, before: pl.DataFrame) -> KeyFigure:
         about += f"; 95 % interval {span(between.low, between.high)}"
     if 0 < found.whole < _FEW:
         about += ". Few messages: read with care"
-    compared = f"{share(past.value)} before" if past.whole else _NOTHING_BEFORE
+    compared = f"{share(past.value)} before" if past.whole else ""
     return KeyFigure(measure.title, share(found.value), about, compared)
 
 
-_NOTHING_BEFORE = "nothing before to compare with"
-
-
 def _compared(now: float, before: float, told: str) -> str:
-    return f"{change(now, before)} ({told} before)" if before else _NOTHING_BEFORE
+    return f"{change(now, before)} ({told} before)" if before else ""

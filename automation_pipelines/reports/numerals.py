@@ -19,9 +19,9 @@ def count(number: float | None) -> str:
     return _EMPTY if number is None else f"{number:,.0f}"
 
 
-def counted(number: float, thing: str) -> str:
+def counted(number: float, thing: str, things: str = "") -> str:
     """How many of a thing: 1 message, 1,200 messages."""
-    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
+    return f"{count(number)} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def share(part: float | None) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 from importlib import resources
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from automation_pipelines.reports.drawing import Drawing, draw
 from automation_pipelines.reports.parts import KeyFigure, Section
@@ -21,6 +21,8 @@ class Page:
     part: str
     """Which part of it: a campaign's tenant; empty: all of it."""
     period: Period
+    compared: bool
+    """Whether there is anything of the period before."""
     last_day: date
     """The last day of it that there are numbers of."""
     figures: tuple[KeyFigure, ...]
@@ -46,12 +48,22 @@ def _drawn(section: Section) -> tuple[Drawing, Markup]:
 
 
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("automation_pipelines.reports", "page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+    environment.filters["commands"] = _commands
+    return environment
+
+
+def _commands(text: str) -> Markup:
+    """Escaped, and what stands between backticks as code."""
+    parts = (escape(part) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
     )
 
 

@@ -160,7 +160,7 @@ def _whisker(axes: Axes, row: Estimate, y: float) -> None:
     axes.plot([row.low, row.high], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
     axes.plot([row.low, row.low], [y - 5, y + 5], color=colour, linewidth=1.6)
     axes.plot([row.high, row.high], [y - 5, y + 5], color=colour, linewidth=1.6)
-    axes.plot([row.value], [y], color=colour, marker="o", markersize=9, linewidth=0)
+    axes.plot([row.value], [y], color=colour, marker="o", markersize=9, linewidth=0, clip_on=False)
 
 
 def _shares(axes: Axes, unit: Unit) -> list[float]:
@@ -265,4 +265,4 @@ def _told(value: float, unit: Unit) -> str:
         case Unit.SHARE:
             return f"{value * 100:.3g}\N{NO-BREAK SPACE}%"
         case Unit.POINTS:
-            return f"{value * 100:+.3g}".replace("-", "\N{MINUS SIGN}").replace("+0", "0")
+            return f"{value * 100:+.3g}".replace("-", "\N{MINUS SIGN}") if round(value, 6) else "0"

@@ -4,7 +4,7 @@ import polars as pl
 
 from automation_pipelines.reports.asked import Asked
 from automation_pipelines.reports.charts import Bar, Bars, Group
-from automation_pipelines.reports.numerals import count, share
+from automation_pipelines.reports.numerals import count, counted, share
 from automation_pipelines.reports.parts import Numbers, Section
 from automation_pipelines.reports.wording import STAGES
 
@@ -75,7 +75,8 @@ def _finding(whole: dict[str, int]) -> str:
     if not whole["sent"]:
         return f"{count(whole['planned'])} messages were planned; none of them has been sent."
     clicked, converted = (share(whole[stage] / whole["sent"]) for stage in ("clicked", "converted"))
+    told = f", and {converted} converted, as events told" if whole["converted"] else ""
     return (
-        f"Of {count(whole['planned'])} messages planned, {count(whole['sent'])} were sent; "
-        f"people clicked in {clicked} of those, and {converted} converted."
+        f"Of {counted(whole['planned'], 'message')} planned, {count(whole['sent'])} were sent; "
+        f"people clicked in {clicked} of those{told}."
     )

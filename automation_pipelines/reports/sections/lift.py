@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 
 from automation_pipelines.experiments import ALPHA
-from automation_pipelines.reports.asked import Asked
+from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Estimate, Forest, Mark, Tone, Unit
-from automation_pipelines.reports.numerals import count, points, share, span_of_points
+from automation_pipelines.reports.numerals import count, counted, points, share, span_of_points
 from automation_pipelines.reports.parts import Numbers, Section
 from automation_pipelines.reports.wording import sentence
 
@@ -28,8 +28,9 @@ def lift(asked: Asked) -> Section | None:
     title = "What the campaign changed" if asked.of_campaign else "What campaigns changed"
     judged = rows.filter(pl.col("difference").is_not_null()).sort("treated", descending=True)
     if judged.is_empty():
-        verdict = sentence(str(rows["verdict"][0]))
-        return Section("lift", title, f"There is nothing to compare yet. {verdict}")
+        waiting = counted(total(rows, "waiting"), "person still has", "people still have")
+        words = f"There is nothing to compare yet: {waiting} time to convert."
+        return Section("lift", title, words)
     names = _names(asked, judged)
     listed = list(zip(names, judged.iter_rows(named=True), strict=True))
     return Section(

@@ -19,7 +19,7 @@ def returns(asked: Asked) -> Section:
     title, by = "What it cost and earned", "step" if asked.of_campaign else "campaign"
     spent, earned = _spent(asked, by), asked.credited(asked.rows("attribution_daily"))
     if asked.published.lacks("attribution_daily") or (earned.is_empty() and not spent["cost"].sum()):
-        words = "No conversion in this period is credited to a message."
+        words = "No conversion in this period is credited to a message, and no prices of messages are set."
         return asked.nothing("returns", title, "attribution_daily", words)
     rows = _together(spent, earned, by)
     return Section(
@@ -32,7 +32,7 @@ def returns(asked: Asked) -> Section:
                 (
                     _named(asked, name),
                     count(sent),
-                    money(cost, currency),
+                    money(cost or None, currency),
                     f"{won:,.3g}",
                     money(revenue, currency),
                 )
@@ -67,7 +67,8 @@ def _together(spent: pl.DataFrame, earned: pl.DataFrame, by: str) -> pl.DataFram
         else earned.group_by(key).agg(pl.col("conversions", "revenue").sum())
     )
     rows = spent.join(credited, on=key, how="full", coalesce=True).fill_null(0)
-    return rows.sort("revenue", "sent", *key, descending=[True, True, False, False])
+    told = rows.filter((pl.col("cost") > 0) | (pl.col("conversions") > 0))
+    return told.sort("revenue", "sent", *key, descending=[True, True, False, False])
 
 
 def _named(asked: Asked, name: str) -> str:
