@@ -14,10 +14,12 @@ import duckdb
 import polars as pl
 
 from automation_pipelines import experiments
+from automation_pipelines.campaign import Campaign
 from automation_pipelines.catalogue.statistics import STATISTICS
 from automation_pipelines.catalogue.types import Type
 from automation_pipelines.experiments import Arm
 from automation_pipelines.files import FileStore
+from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats import dataset, publish
@@ -52,12 +54,34 @@ def published(db: Database, directory: Path, tenant_name: str) -> Path:
         by_day = frame(name, rows).partition_by("day", as_dict=True)
         for (day,), part in by_day.items():
             files.publish(dataset(statistic), part, day=day, run="sample")
+    _start_campaigns(db)
     publish(db, files, SqlFiles(), target, as_of=datetime(2026, 5, 1, 6, tzinfo=UTC))
     with duckdb.connect(str(target)) as connection:
         for name, rows in _derived(Random(8), tenant_name).items():
             connection.register("rows", frame(name, rows))
             connection.execute(f"INSERT INTO {name} BY NAME FROM rows")
     return target
+
+
+def _start_campaigns(db: Database) -> None:
+    for campaign, steps in _STEPS.items():
+        written = [
+            {
+                "id": step,
+                "title": _title(step),
+                "channel": "email",
+                "template": "hello",
+                "offset": f"{place} days",
+            }
+            for place, step in enumerate(steps)
+        ]
+        declared = {"id": campaign, "title": _title(campaign), "audience": "new_customers", "steps": written}
+        CampaignStore(db).apply(Campaign.model_validate(declared), "", {}, "ann", _ZERO[Type.INSTANT])
+        CampaignStore(db).start(campaign, "ann", _ZERO[Type.INSTANT])
+
+
+def _title(name: str) -> str:
+    return name.replace("-", " ").capitalize()
 
 
 def frame(name: str, rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
@@ -163,20 +187,11 @@ def _derived(chance: Random, tenant_name: str) -> dict[str, list[dict[str, Any]]
         "tenants": [
             {"tenant_id": TENANT, "name": tenant_name, "time_zone": "Europe/Berlin", "currency": "EUR"}
         ],
-        "campaign_steps": list(_titles()),
         "holdout_lift": [_lift()],
         "variant_results": list(_variants()),
         "send_time_totals": list(_hours(chance)),
         "cohort_retention": list(_cohorts(chance)),
     }
-
-
-def _titles() -> Iterable[dict[str, Any]]:
-    for campaign, steps in _STEPS.items():
-        for place, step in enumerate(steps, 1):
-            title, step_title = (name.replace("-", " ").capitalize() for name in (campaign, step))
-            whose = {"campaign": campaign, "title": title, "state": "running"}
-            yield {**whose, "step": step, "step_title": step_title, "place": place}
 
 
 def _lift() -> dict[str, Any]:

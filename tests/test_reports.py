@@ -20,6 +20,7 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.reports import Period, Question, numerals, report
 from automation_pipelines.reports.answer import _page
+from automation_pipelines.reports.charts import Bars
 from automation_pipelines.reports.page import Page
 from automation_pipelines.reports.published import Published
 from automation_pipelines.settings import Settings
@@ -119,6 +120,16 @@ def test_what_it_caused_comes_first_and_what_it_is_credited_with_only_without_th
     assert "it could be chance" in page(unsure, OF_CAMPAIGN).figures[0].about
     several = changed("INSERT INTO holdout_lift SELECT * REPLACE ('welcome' AS campaign) FROM holdout_lift")
     assert page(several, OF_TENANT).figures[0].value == "2 of 2"
+
+
+def test_steps_have_their_titles_and_stand_in_their_order(analytics: Path) -> None:
+    made = page(analytics, replace(OF_CAMPAIGN, campaign="welcome"))
+    (funnel,) = (section for section in made.sections if section.id == "funnel")
+    assert made.whom == "Welcome"
+    assert isinstance(funnel.chart, Bars)
+    assert [group.title for group in funnel.chart.groups] == ["Day 1", "Day 3", "Day 7"]
+    assert funnel.numbers is not None
+    assert [row[0] for row in funnel.numbers.rows] == ["Day 1", "Day 3", "Day 7", "All steps"]
 
 
 def test_a_variant_wins_in_words_or_there_is_none_yet(analytics: Path, changed: Change) -> None:
