@@ -160,7 +160,9 @@ def _promoting(campaigns: Sequence[ActiveCampaign]) -> dict[str, ActiveCampaign]
 def _row(one: Standing, verdict: Verdict, as_of: datetime) -> tuple[object, ...]:
     version, since = one.active.version, one.active.experiment_since
     told = (verdict.winner, verdict.words, json.dumps(numbers_of(one.arms, verdict)))
-    return (one.active.spec.id, one.tenant_id, one.occurrence, *told, version, as_of, since)
+    # Of a slot it is when the rest begins to fall due, whenever a tick sees it: who is due before was drawn.
+    at = one.first_due + one.active.spec.rest_waits if one.active.spec.has_slots else as_of
+    return (one.active.spec.id, one.tenant_id, one.occurrence, *told, version, at, since)
 
 
 def numbers_of(arms: Sequence[Arm], verdict: Verdict) -> dict[str, object]:

@@ -107,8 +107,8 @@ def test_the_rest_gets_the_winner_a_day_later_and_the_preview_says_so(world: Wor
     waiting = next(str(subject) for subject in range(1, 121) if subject not in first)
     stands = standing(world.installation, subject=waiting, campaign="news", now=at("2026-03-11T09:30"))
     assert str(stands.experiment).endswith("below 20 goes first: it waits 24 hours for what the others show")
-    shown = preview(world.installation, since=at("2026-03-11T10:00"), until=at("2026-03-11T10:20"))
-    done = world.tick("2026-03-11T10:00")
+    shown = preview(world.installation, since=at("2026-03-11T10:05"), until=at("2026-03-11T10:20"))
+    done = world.tick("2026-03-11T10:10")
     _same(shown, done.plan.rows)
     assert _told(world) == [("b", "b wins")]
     rest = {subject: got for subject, got in _sent(world).items() if subject not in first}
@@ -118,9 +118,11 @@ def test_the_rest_gets_the_winner_a_day_later_and_the_preview_says_so(world: Wor
 
     # Again, and later, and after more clicks: nothing more.
     _act(world, "a", "2026-03-11T09:59")
-    assert world.tick("2026-03-11T10:00").planned == 0
+    assert world.tick("2026-03-11T10:10").planned == 0
     assert world.tick("2026-03-11T16:00").planned == 0
     assert _told(world) == [("b", "b wins")]
+    decided = world.installation.database.read(sa.select(promotions.c.decided_at)).item()
+    assert decided == at("2026-03-11T10:00")  # whenever a tick saw it
     (tested,) = explain(world.installation, subject=str(min(first)))
     (waited,) = explain(world.installation, subject=str(min(rest)))
     assert tested.experiment is not None
