@@ -230,17 +230,16 @@ def _variants() -> Iterable[dict[str, Any]]:
     arms = [Arm("plain", 3_140, 298), Arm("picture", 3_121, 377), Arm("short", 3_159, 312)]
     told = {one.arm: one for one in experiments.compare(arms[0], arms[1:])}
     verdict = experiments.judge(arms, effect=0.02, minimum=1_000)
-    for arm in arms:
+    for place, arm in enumerate(arms):
         against = told.get(arm.id)
+        of = {"tenant_id": TENANT, "campaign": "spring-offer", "variant": arm.id, "subjects": arm.subjects}
+        of |= {"control": place == 0, "weight": 1.0, "declared": False}
+        yield {**of, "metric": "revenue", "currency": "EUR", "rate": 900.0 + 130 * place}
+        yield {**of, "metric": "converted", "successes": 90, **_estimate("rate", experiments.rate(90, 3_000))}
         yield {
-            "tenant_id": TENANT,
-            "campaign": "spring-offer",
+            **of,
             "metric": "clicked",
-            "variant": arm.id,
             "declared": True,
-            "control": arm is arms[0],
-            "weight": 1.0,
-            "subjects": arm.subjects,
             "successes": arm.successes,
             **_estimate("rate", experiments.rate(arm.successes, arm.subjects)),
             **_estimate("difference", against.difference if against else experiments.Interval()),

@@ -133,7 +133,26 @@ def test_steps_have_their_titles_and_stand_in_their_order(analytics: Path) -> No
 
 
 def test_a_variant_wins_in_words_or_there_is_none_yet(analytics: Path, changed: Change) -> None:
-    assert findings(page(analytics, OF_CAMPAIGN))["experiment"] == "No winner yet: needs 557 more per arm."
+    (experiment,) = (one for one in page(analytics, OF_CAMPAIGN).sections if one.id == "experiment")
+    assert experiment.finding == "No winner yet: needs 557 more per arm."
+    assert experiment.numbers is not None
+    control, picture, _ = experiment.numbers.rows
+    assert [cell.replace("\xa0", " ") for cell in picture] == [
+        "picture",
+        "3,121",
+        "377 · 12.1 %",
+        "11.0 % to 13.3 %",
+        "+2.6 points (+1.1 to +4.1 points)",
+        "0.002",
+        "3.0 %",
+        "€10.30",
+    ]
+    assert control[4] == "–"
+    words = "UPDATE variant_results SET winner = variant = 'short', verdict = 'short wins'"
+    both = changed(
+        f"{words}; INSERT INTO variant_results SELECT * REPLACE ('welcome' AS campaign) FROM variant_results"
+    )
+    assert findings(page(both, OF_TENANT))["experiment"] == "2 of 2 experiments have a winner."
     none = changed("UPDATE variant_results SET subjects = 0")
     assert "nobody's time to act is up" in findings(page(none, OF_CAMPAIGN))["experiment"]
 

@@ -56,7 +56,9 @@ def draw(chart: Chart, name: str) -> Drawing:
 def _ready() -> Iterator[None]:
     import matplotlib as mpl  # noqa: PLC0415 - half a second
 
-    with warnings.catch_warnings(), mpl.rc_context(_PARAMETERS):
+    with warnings.catch_warnings(), mpl.rc_context():
+        mpl.rcdefaults()  # whatever somebody prefers on this machine
+        mpl.rcParams.update(_PARAMETERS)
         # The reader's browser has the letters that Matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         yield

@@ -3,46 +3,40 @@
 import polars as pl
 
 from automation_pipelines.catalogue.measures import MEASURES
-from automation_pipelines.reports.asked import Asked, rate
+from automation_pipelines.reports.asked import Asked
 from automation_pipelines.reports.charts import Bar, Bars, Group
 from automation_pipelines.reports.numerals import count, share
 from automation_pipelines.reports.parts import Numbers, Section
+from automation_pipelines.stats.measures import rates
 
-_DRAWN = 10
-_SHOWN = ("human_click_rate", "told_conversion_rate", "bounce_rate", "unsubscribe_rate")
+_DRAWN, _LISTED = 10, 100
+_CLICKS = "human_click_rate"
+_SHOWN = (_CLICKS, "told_conversion_rate", "bounce_rate", "unsubscribe_rate")
 
 
 def campaigns(asked: Asked) -> Section:
     """Those that sent most first."""
     title, rows = "Campaigns", asked.rows("campaign_daily")
     if rows.is_empty() or not rows["sent"].sum():
-        return asked.nothing(
-            "campaigns", title, "campaign_daily", "No campaign sent anything in this period."
-        )
-    sizes = rows.group_by("campaign").agg(pl.col("sent").sum()).filter(pl.col("sent") > 0)
-    ranked = sizes.sort("sent", "campaign", descending=[True, False]).rows()
-    named = [(asked.campaign(name), sent, rows.filter(pl.col("campaign") == name)) for name, sent in ranked]
-    bars = tuple(Bar(name, sent, _told(sent, of)) for name, sent, of in named[:_DRAWN])
-    finding = _finding([(name, sent) for name, sent, _ in named])
+        words = "No campaign sent anything in this period."
+        return asked.nothing("campaigns", title, "campaign_daily", words)
+    measured = rates(rows, "campaign_daily", ["campaign"]).filter(pl.col("sent") > 0)
+    ranked = measured.sort("sent", "campaign", descending=[True, False]).select("campaign", "sent", *_SHOWN)
+    listed = [(asked.campaign(name), sent, *shares) for name, sent, *shares in ranked.rows()]
+    bars = tuple(Bar(name, sent, f"{count(sent)} · {share(clicks)}") for name, sent, clicks, *_ in listed)
+    finding = _finding([(name, sent) for name, sent, *_ in listed])
     return Section(
         "campaigns",
         title,
         finding,
-        chart=Bars((Group("", bars),), above=True),
+        chart=Bars((Group("", bars[:_DRAWN]),), above=True),
         drawn=f"Messages sent by campaign. {finding}",
         numbers=Numbers(
             ("Campaign", "Sent", *(MEASURES[name].title for name in _SHOWN)),
-            tuple(
-                (name, count(sent), *(share(rate(of, one).value) for one in _SHOWN))
-                for name, sent, of in named
-            ),
+            tuple((name, count(sent), *map(share, shares)) for name, sent, *shares in listed[:_LISTED]),
         ),
-        notes=(f"The chart shows the {_DRAWN} largest of {len(named)}.",) if len(named) > _DRAWN else (),
+        notes=(f"The chart shows the {_DRAWN} largest of {len(listed)}.",) if len(listed) > _DRAWN else (),
     )
-
-
-def _told(sent: int, rows: pl.DataFrame) -> str:
-    return f"{count(sent)} · {share(rate(rows, 'human_click_rate').value)}"
 
 
 def _finding(ranked: list[tuple[str, int]]) -> str:
