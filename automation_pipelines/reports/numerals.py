@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from babel.numbers import format_currency, get_currency_precision
 
-_FINE = 0.01
+_FINE, _LEAST = 0.01, 0.001
 _EMPTY = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -50,6 +50,13 @@ def span_of_points(low: float | None, high: float | None) -> str:
         return _EMPTY
     exact = 2 if max(abs(low), abs(high)) < _FINE else 1
     return f"{_signed(low * 100, exact)} to {_signed(high * 100, exact)}{_SPACE}points"
+
+
+def p_value(p: float | None) -> str:
+    """How likely it is by chance alone: 0.031; nothing where nothing was compared."""
+    if p is None:
+        return ""
+    return "< 0.001" if p < _LEAST else f"{p:.3f}"
 
 
 def money(minor: float | None, currency: str | None) -> str:

@@ -6,7 +6,7 @@ import polars as pl
 
 from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Estimate, Forest, Tone, Unit
-from automation_pipelines.reports.numerals import count, money, points, share, span, span_of_points
+from automation_pipelines.reports.numerals import count, money, p_value, points, share, span, span_of_points
 from automation_pipelines.reports.parts import Numbers, Section
 from automation_pipelines.reports.wording import METRICS, sentence
 
@@ -46,7 +46,7 @@ def _one(title: str, rows: pl.DataFrame) -> Section:
         drawn=f"Share who {metric} by variant with its 95 % interval: "
         + "; ".join(f"{row['variant']} {share(row['rate'])}" for row in known),
         numbers=Numbers(
-            ("Variant", "People", f"Who {metric}", "95 % interval", "Against the control", "p-value", *_ALSO),
+            ("Variant", "People", f"Who {metric}", "Against the control", "p-value", *_ALSO),
             tuple((*_cells(row), *_also(rows, row["variant"])) for row in arms),
         ),
         notes=_notes(arms, metric),
@@ -70,10 +70,9 @@ def _cells(row: _Row) -> tuple[str, ...]:
     return (
         _name(row),
         count(row["subjects"]),
-        f"{count(row['successes'])} · {share(row['rate'])}",
-        span(row["rate_low"], row["rate_high"]),
+        f"{count(row['successes'])} · {share(row['rate'])} ({span(row['rate_low'], row['rate_high'])})",
         against,
-        "" if row["p_value"] is None else f"{row['p_value']:.3f}",
+        p_value(row["p_value"]),
     )
 
 

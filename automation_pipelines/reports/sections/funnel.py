@@ -38,7 +38,7 @@ def funnel(asked: Asked) -> Section:
         chart=Bars(tuple(Group(name, _bars(stages)) for name, stages in shown)),
         drawn=_finding(whole),
         numbers=Numbers(
-            ("Step", *STAGES.values()),
+            ("Step", *(words.split()[0].strip(",") for words in STAGES.values())),
             tuple((name, *(count(stages[stage]) for stage in STAGES)) for name, stages in listed),
         ),
         notes=notes,

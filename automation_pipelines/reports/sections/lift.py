@@ -7,7 +7,7 @@ import polars as pl
 from automation_pipelines.experiments import ALPHA
 from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Estimate, Forest, Mark, Tone, Unit
-from automation_pipelines.reports.numerals import count, counted, points, share, span_of_points
+from automation_pipelines.reports.numerals import count, counted, p_value, points, share, span_of_points
 from automation_pipelines.reports.parts import Numbers, Section
 from automation_pipelines.reports.wording import sentence
 
@@ -45,7 +45,7 @@ def lift(asked: Asked) -> Section | None:
         drawn="Difference of the share who converted, in percentage points with its 95 % interval: "
         + "; ".join(f"{name} {points(row['difference'])}" for name, row in listed[:_DRAWN]),
         numbers=Numbers(
-            ("", "Meant to get it", "converted", "Held out", "converted", "Difference", "95 % interval"),
+            ("", "Meant to get it", "Held out", "Difference", "95 % interval", "p-value"),
             tuple((name, *_cells(row)) for name, row in listed),
         ),
         notes=_notes(listed[0][1], alone=len(listed) == 1),
@@ -77,12 +77,11 @@ def _estimate(name: str, row: dict[str, Any]) -> Estimate:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        count(row["treated"]),
-        share(row["treated_rate"]),
-        count(row["held_out"]),
-        share(row["held_out_rate"]),
+        f"{count(row['treated'])} · {share(row['treated_rate'])}",
+        f"{count(row['held_out'])} · {share(row['held_out_rate'])}",
         points(row["difference"]),
         span_of_points(row["difference_low"], row["difference_high"]),
+        p_value(row["p_value"]),
     )
 
 

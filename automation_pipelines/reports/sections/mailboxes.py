@@ -49,7 +49,7 @@ def mailboxes(asked: Asked) -> Section:
                 "no such address",
                 "for now",
                 "blocked",
-                "Marked as spam",
+                "Spam",
             ),
             tuple((row["mailbox"] or "other", *(count(row[name]) for name in _COUNTS)) for row in providers),
         ),
