@@ -208,7 +208,8 @@ def test_what_a_login_may_not_do_is_said(
         server.execute("SET ROLE nobody_yet")
         assert sent(server) == 1
         server.execute("RESET ROLE")
-        server.execute("DROP OWNED BY stats_writer, nobody_yet CASCADE")
+        server.execute("DROP OWNED BY nobody_yet")
+        server.execute("DROP OWNED BY stats_writer CASCADE")
         server.execute("DROP ROLE stats_writer, nobody_yet")
 
 

@@ -1,11 +1,11 @@
 """The published statistics once more, in a PostgreSQL schema, for who works with a server and not with files.
 
-One transaction brings it to what the file says. Only rows that changed are written: whoever reads sees the
-old or the new and waits for neither, replicas get little to do, nothing bloats. (Tables swapped by renaming
-would wait for every reader, and take the views and grants along that others have put upon them.)
+One transaction brings it to what the file says. Only rows that differ travel and are written: whoever reads
+sees the old or the new and waits for neither, replicas get little to do, nothing bloats. (Tables swapped by
+renaming would wait for every reader, and take the views and grants along that others have put upon them.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from automation_pipelines.catalogue.measures import VIEWS, View
 from automation_pipelines.catalogue.statistics import PUBLISHED
 from automation_pipelines.catalogue.types import Statistic, Type
-from automation_pipelines.errors import ConfigurationError, StatsDatabaseError
+from automation_pipelines.errors import ConfigurationError, LedgerError, StatsDatabaseError
 from automation_pipelines.ledger.columnar import copy
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.stats import measures
-from automation_pipelines.stats.tables import literal
+from automation_pipelines.stats.tables import literal, schema
 
 ANALYST = "automation_analyst"
 """The role that may read and nothing else; nobody logs in as it, people are made members of it."""
@@ -58,8 +58,8 @@ class Copied:
         return sum(self.added.values()) + sum(self.removed.values())
 
 
-def publish_copy(source: Path, url: str, schema: str) -> Copied:
-    """Bring `schema` of the database at `url` to what the published file `source` holds.
+def publish_copy(source: Path, url: str, place: str) -> Copied:
+    """Bring schema `place` of the database at `url` to what the published file `source` holds.
 
     `StatsDatabaseError` where it cannot be: what was there before is there still.
     """
@@ -69,7 +69,7 @@ def publish_copy(source: Path, url: str, schema: str) -> Copied:
         raise ConfigurationError(msg)
     try:
         with _in_words(database), database.engine.begin() as connection:
-            return _Copy(connection, schema).run(source)
+            return _Copy(database, connection, place).run(source)
     finally:
         database.close()
 
@@ -78,8 +78,9 @@ def publish_copy(source: Path, url: str, schema: str) -> Copied:
 def _in_words(database: Database) -> Iterator[None]:
     try:
         yield
-    except sa.exc.DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
+    except (sa.exc.DBAPIError, LedgerError) as error:
+        cause = error.reason if isinstance(error, LedgerError) else error.orig
+        reason = " ".join(str(cause).split())
         msg = (
             f"the statistics could not be copied to {database}: {reason}. What was there is there still; "
             "try again with `automation stats publish`"
@@ -90,11 +91,12 @@ def _in_words(database: Database) -> Iterator[None]:
 class _Copy:
     """One transaction of a copy."""
 
-    def __init__(self, connection: sa.Connection, schema: str) -> None:
+    def __init__(self, database: Database, connection: sa.Connection, place: str) -> None:
+        self._database = database
         self._connection = connection
-        self._schema = schema
+        self._schema = place
         quote = connection.dialect.identifier_preparer.quote
-        self._place = quote(schema)
+        self._place = quote(place)
 
     def run(self, source: Path) -> Copied:
         """Bring everything up to date; the caller commits."""
@@ -109,37 +111,44 @@ class _Copy:
             self._drop_views()
         for each in reshaped:
             self._reshape(each)
-        added, removed = self._fill(source)
+        added, removed = self._fill(source, {each.name for each in reshaped})
         if outdated:
             self._create_views()
         self._explain()
         return Copied(added, removed, tuple(self._grant()))
 
-    def _fill(self, source: Path) -> tuple[dict[str, int], dict[str, int]]:
+    def _fill(self, source: Path, emptied: Collection[str]) -> tuple[dict[str, int], dict[str, int]]:
         added, removed = {}, {}
         with duckdb.connect(str(source), read_only=True) as file:
             file.execute("SET TimeZone = 'UTC'")
             for each in PUBLISHED:
                 names = ", ".join(column.name for column in each.columns)
-                frame = file.sql(f"SELECT {names} FROM {each.name}").pl()
-                added[each.name], removed[each.name] = self._merge(each, frame)
+                wanted = file.sql(f"SELECT {names} FROM {each.name}").pl().cast(pl.Schema(schema(each)))
+                there = self._rows(each, names) if each.name not in emptied else wanted.clear()
+                added[each.name], removed[each.name] = self._write(each, wanted, there)
         return added, removed
 
-    def _merge(self, statistic: Statistic, frame: pl.DataFrame) -> tuple[int, int]:
-        """Write the rows that differ: whole rows are compared as text, which is exact and can be hashed."""
-        copy(self._connection, "incoming", frame)
-        names = [column.name for column in statistic.columns]
-        listed, table = ", ".join(names), self._name(statistic.name)
-        same = " = ".join(f"ROW({', '.join(f'{side}.{name}' for name in names)})::text" for side in "oi")
-        removed = self._do(
-            f"DELETE FROM {table} AS o WHERE NOT EXISTS (SELECT FROM incoming AS i WHERE {same})"
-        )
-        added = self._do(
-            f"INSERT INTO {table} ({listed}) SELECT {listed} FROM incoming AS i "
-            f"WHERE NOT EXISTS (SELECT FROM {table} AS o WHERE {same})"
-        )
-        self._do("DROP TABLE incoming")
-        return added, removed
+    def _rows(self, statistic: Statistic, names: str) -> pl.DataFrame:
+        """The rows as they are, each with its place, which nobody moves before we are done."""
+        table = self._name(statistic.name)
+        self._do(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        found = self._database.read(f"SELECT {names}, CAST(ctid AS text) AS _ctid FROM {table}")
+        return found.cast(pl.Schema(schema(statistic) | {"_ctid": pl.String()}))
+
+    def _write(self, statistic: Statistic, wanted: pl.DataFrame, there: pl.DataFrame) -> tuple[int, int]:
+        table, names = self._name(statistic.name), wanted.columns
+        lost = there.join(wanted, on=names, how="anti", nulls_equal=True)
+        new = wanted.join(there, on=names, how="anti", nulls_equal=True)
+        if not lost.is_empty():
+            copy(self._connection, "lost", lost.select("_ctid"))
+            self._do(f"DELETE FROM {table} USING lost WHERE {table}.ctid = lost._ctid::tid")
+            self._do("DROP TABLE lost")
+        if not new.is_empty():
+            listed = ", ".join(names)
+            copy(self._connection, "new_rows", new)
+            self._do(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM new_rows")
+            self._do("DROP TABLE new_rows")
+        return len(new), len(lost)
 
     def _shape(self, statistic: Statistic) -> dict[str, tuple[str, bool]]:
         """The columns as they are; empty where there is no such table."""
