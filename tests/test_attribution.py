@@ -139,6 +139,19 @@ def test_a_click_may_be_asked_for(database: Database, files: FileStore) -> None:
     assert told(rows, "last") == [("read", 1.0, 10_000)]
 
 
+def test_a_click_counts_from_when_it_was_clicked(database: Database, files: FileStore) -> None:
+    sent_at = NOON - 12 * _DAY
+    (old,) = plan(
+        database, {"subject_id": 1, "customer_id": 1, "campaign": "old", "due_at": sent_at}, run_id="old"
+    )
+    settle(database, old, "completed", minutes=-12 * 24 * 60)
+    tell(database, ("click", "clicked", old))
+    restate(database, files, SQL, [sent_at.date()], as_of=NOON)
+    assert told(credited(database, files, conversions({})), "last") == [(None, 1.0, 10_000)]
+    rows = credited(database, files, conversions({}), terms=Terms(Attribution(touch="clicked")))
+    assert told(rows, "last") == [("old", 1.0, 10_000)]
+
+
 def test_what_was_cancelled_is_told_apart(database: Database, files: FileStore) -> None:
     send(database, {"variant": "b"})
     rows = credited(database, files, conversions({}, {"cancelled_at": NOON + 3 * _DAY, "amount": 7}))
@@ -222,6 +235,9 @@ def test_what_changed_in_the_crm_names_its_days(tmp_path: Path, files: FileStore
         (date(2026, 3, 5), 4, False),
     ]
     assert days_changed(crm, SQL, files) == []
+    # Written before what is filed of a later day, and seen after it.
+    world.change("bookings", 2, status="confirmed", updated_at="2026-03-04T08:00")
+    assert days_changed(crm, SQL, files) == [date(2026, 3, 2)]
     world.close()
 
 

@@ -5,13 +5,14 @@ Credit is given and money is split by `sql/stats/attribution_daily.sql`; here ar
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from automation_pipelines.catalogue.statistics.returns import COSTS
+from automation_pipelines.catalogue.statistics.returns import COSTS, REACH
 from automation_pipelines.catalogue.tenant_settings import CHANNELS, TENANT_SETTINGS
 from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.selection import midnight
 from automation_pipelines.settings import Settings
 from automation_pipelines.settings.returns import Attribution, read_costs
 
@@ -38,6 +39,11 @@ class Terms:
             minutes=pl.lit(self.attribution.days * 24 * 60, pl.Int64),
             clicked=pl.lit(self.attribution.touch == "clicked"),
         )
+
+    def sent_since(self, day: date) -> datetime:
+        """When a message was sent at the earliest that a conversion of this day may be credited to."""
+        days = REACH if self.attribution.touch == "clicked" else self.attribution.days
+        return midnight(day) - timedelta(days=days)
 
     def returns(self) -> pl.DataFrame:
         """One row: the model by which returns are told."""

@@ -16,22 +16,24 @@ from automation_pipelines.files import FileStore
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats.tables import dataset
 
-_LAG = timedelta(minutes=15)
-"""A CRM may commit a row after others that carry a later time."""
+_OVERLAP = timedelta(days=31)
+"""Today's rows are filed many times a day, and with them later times than those of changes to other days
+that nobody looked for yet. A month is read again, so that nights without a look heal by themselves."""
 _FACT = ("converted_at", "amount", "currency", "cancelled_at", "tenant_id", "customer_id")
 
 
 def days_changed(crm: Crm, sqlfiles: SqlFiles, files: FileStore) -> list[date]:
     """List the days with conversions that the CRM wrote since, and the days those were filed under before.
 
-    Since the latest `updated_at` that is filed: a value of the CRM's, so no clock has a say. Days before
-    the first one filed are left alone. What was deleted in the CRM shows when its day is next restated.
+    Since a month before the latest `updated_at` that is filed: a value of the CRM's, so no clock has a say;
+    what is filed as it is now names no day. Days before the first one filed are left alone. What was
+    deleted in the CRM shows when its day is next restated.
     """
     days = files.days(dataset(CONVERSION_FACTS))
     since = _read_to(files)
     if since is None:
         return []
-    written = Selection((InRange("updated_at"),), ((since - _LAG, None),))
+    written = Selection((InRange("updated_at"),), ((since - _OVERLAP, None),))
     columns = frozenset({*_FACT, "updated_at"})
     rows = extract(crm, sqlfiles, [Demand("conversions", columns, (written,))])["conversions"]
     filed = _filed(files, rows["id"])

@@ -102,7 +102,7 @@ def _credit_again(engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date) -> 
     filed = {each.name: filed_days(kept.files, each, [day]) for each in (MESSAGE_FACTS, CONVERSION_FACTS)}
     engine.add(**filed, credited=kept.terms.credited())
     _show_windows(engine, kept.files, ATTRIBUTION_DAILY, day)
-    frame = run(engine, sqlfiles, ATTRIBUTION_DAILY, day=day, as_of=kept.as_of)
+    frame = run(engine, sqlfiles, ATTRIBUTION_DAILY, day=day, sent_since=kept.terms.sent_since(day))
     kept.files.replace(dataset(ATTRIBUTION_DAILY), frame, day=day)
 
 
@@ -110,11 +110,12 @@ def _compute(
     engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date, sources: Frames
 ) -> dict[str, pl.DataFrame]:
     engine.add(**of_day(kept, day), **sources, prices=kept.terms.prices(sources))
+    values = {"day": day, "as_of": kept.as_of, "sent_since": kept.terms.sent_since(day)}
     computed: dict[str, pl.DataFrame] = {}
     for statistic in DAILY:
         if {read.source for read in statistic.reads} <= sources.keys():
             _show_windows(engine, kept.files, statistic, day)
-            computed[statistic.name] = run(engine, sqlfiles, statistic, day=day, as_of=kept.as_of)
+            computed[statistic.name] = run(engine, sqlfiles, statistic, **values)
             engine.add(**{statistic.name: computed[statistic.name]})
     return computed
 

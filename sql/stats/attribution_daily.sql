@@ -13,7 +13,7 @@ WITH touches AS (
     FROM message_facts_window AS m
     INNER JOIN credited AS c ON m.purpose = c.purpose AND m.channel = c.channel
     -- What went to staff about a customer moved nobody to buy.
-    WHERE m.state = 'completed' AND m.recipient_id = 0
+    WHERE m.state = 'completed' AND m.recipient_id = 0 AND m.finished_at >= $sent_since
 ),
 
 before AS (

@@ -10,7 +10,7 @@ COSTS = "message_costs"
 _CONVERTED_ON = Column("day", Type.DATE, "UTC day of `converted_at`; the partition.", required=True)
 _CURRENCY = Column("currency", Type.TEXT, "ISO 4217 code of the money in this row.", required=True)
 _VARIANT = Column("variant", Type.TEXT, "Arm of the campaign's experiment; null: it has none.")
-_REACH = 30 + 7
+REACH = 30 + 7
 """Days: the longest that attribution may reach back, and how late a message may leave to be found."""
 
 
@@ -78,7 +78,12 @@ ATTRIBUTION_DAILY = Statistic(
             required=True,
             values=("last", "first", "even"),
         ),
-        Column("campaign", Type.TEXT, "Id of the campaign; null: no message came before the conversion."),
+        Column(
+            "campaign",
+            Type.TEXT,
+            "Id of the campaign; null: nothing came before that may be credited (`AUTOMATION_ATTRIBUTION__…`:"
+            " marketing to the customer, sent in the 7 days before).",
+        ),
         Column("step", Type.TEXT, "Id of the step."),
         _VARIANT,
         Column("channel", Type.TEXT, "How the message went out."),
@@ -96,7 +101,7 @@ ATTRIBUTION_DAILY = Statistic(
     key=("day", "tenant_id", "model", "campaign", "step", "variant", "channel", "currency"),
     inputs=("conversion_facts", "message_facts", "credited"),
     reads=(Read("conversions", ("id",), where=(InRange("converted_at"),)),),
-    windows=(Window("message_facts", before=_REACH),),
+    windows=(Window("message_facts", before=REACH),),
 )
 
 SPEND_DAILY = Statistic(
@@ -130,7 +135,10 @@ CAMPAIGN_RETURNS = Statistic(
         count("sent", "Messages handed off; in the row of the tenant's own currency."),
         _credit("cost", "What they cost, minor units; in the row of the tenant's own currency."),
         Column("model", Type.TEXT, "The model of attribution that the rest is by.", required=True),
-        _credit("conversions", "Conversions credited, cancelled ones not among them."),
+        _credit(
+            "conversions",
+            "Conversions credited, cancelled ones not among them; none if its purpose may not be credited.",
+        ),
         _money("revenue", "What they bring, minor units of this row's currency: currencies are never mixed."),
         _credit("cancelled", "Conversions that were cancelled since, credited likewise."),
     ),
