@@ -7,6 +7,7 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup, escape
 
+from automation_pipelines.reports.charts import Chart
 from automation_pipelines.reports.drawing import Drawing, draw
 from automation_pipelines.reports.parts import KeyFigure, Section
 from automation_pipelines.reports.period import Period, said
@@ -36,14 +37,17 @@ class Page:
 
 def render(page: Page) -> str:
     """Write it as HTML; the same page gives the same bytes."""
-    drawn = {section.id: _drawn(section) for section in page.sections if section.chart is not None}
+    drawn = {
+        section.id: _drawn(section.chart, section.id)
+        for section in page.sections
+        if section.chart is not None
+    }
     style = Markup(_read("style.css"))  # noqa: S704 - our own file
     return _templates().get_template("report.html").render(page=page, drawn=drawn, style=style, said=said)
 
 
-def _drawn(section: Section) -> tuple[Drawing, Markup]:
-    assert section.chart is not None  # noqa: S101 - asked before
-    drawing = draw(section.chart, section.id)
+def _drawn(chart: Chart, name: str) -> tuple[Drawing, Markup]:
+    drawing = draw(chart, name)
     return drawing, Markup(drawing.content)  # noqa: S704 - Matplotlib escapes what is written in it
 
 

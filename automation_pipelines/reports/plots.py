@@ -1,22 +1,16 @@
-"""How each kind of chart is laid out, in points: the only place that imports Matplotlib's drawing parts.
+"""How each kind of chart is laid out, in points. Imported only where one is drawn: Matplotlib is slow."""
 
-It is imported when something is drawn, no earlier.
-"""
-
-import unicodedata
 from collections.abc import Sequence
 from datetime import date
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from automation_pipelines.reports import numerals
+from automation_pipelines.reports.canvas import SMALL, TEXT, WIDTH, axes_at, canvas, clean, told, write
 from automation_pipelines.reports.charts import Bars, Estimate, Forest, Heat, Mark, Series, Timeline, Unit
 from automation_pipelines.reports.inks import HEATS, ink, of_tone
 
-WIDTH = 480
-_TEXT, _SMALL = 14.0, 13.0
 _ROW = 26
 _LONGEST = 46
 
@@ -25,20 +19,20 @@ def bars(chart: Bars) -> Figure:
     """Lying bars with their labels beside or above them."""
     step = 48 if chart.above else _ROW
     height = sum(len(group.bars) * step + (28 if group.title else 4) for group in chart.groups)
-    figure, axes = _canvas(height)
+    figure, axes = canvas(height)
     left = 0.0 if chart.above else 138.0
     most = max((bar.value for group in chart.groups for bar in group.bars), default=0) or 1
     room, y = WIDTH - left - 118, 0.0
     for group in chart.groups:
         if group.title:
-            _write(axes, 0, y + 14, clean(group.title), weight="bold")
+            write(axes, 0, y + 14, clean(group.title), weight="bold")
         y += 28 if group.title else 4
         for bar in group.bars:
             middle = y + step / 2 + (8 if chart.above else 0)
-            _write(axes, 0, y + 10 if chart.above else middle, clean(bar.label, _LONGEST))
+            write(axes, 0, y + 10 if chart.above else middle, clean(bar.label, _LONGEST))
             length = max(room * bar.value / most, 1.5 if bar.value else 0)
             axes.barh(middle, length, height=15, left=left, color=of_tone(bar.tone), linewidth=0)
-            _write(axes, left + length + 7, middle, bar.told)
+            write(axes, left + length + 7, middle, bar.told)
             y += step
     return figure
 
@@ -48,15 +42,15 @@ def timeline(chart: Timeline) -> Figure:
     several, rate = len(chart.bars) > 1, chart.rate
     top = 30.0
     height = 176.0 + (138.0 if rate else 0.0)
-    figure, back = _canvas(height)
+    figure, back = canvas(height)
     _legend(back, chart.bars, several=several)
-    upper = _axes(figure, 48, top, WIDTH - 56, 118)
+    upper = axes_at(figure, 48, top, WIDTH - 56, 118)
     _stack(upper, chart)
     _value_axis(upper, Unit.COUNT)
     _day_axis(upper, chart.days)
     if rate is not None:
-        _write(back, 0, top + 158, rate.name, weight="bold", size=_SMALL)
-        lower = _axes(figure, 48, top + 172, WIDTH - 56, 86)
+        write(back, 0, top + 158, rate.name, weight="bold", size=SMALL)
+        lower = axes_at(figure, 48, top + 172, WIDTH - 56, 86)
         _line(lower, rate)
         _value_axis(lower, Unit.SHARE)
         _day_axis(lower, chart.days)
@@ -85,7 +79,7 @@ def _legend(axes: Axes, series: Sequence[Series], *, several: bool) -> None:
         if several:
             axes.barh(10, 12, height=12, left=x, color=of_tone(one.tone), linewidth=0)
             x += 18
-        _write(axes, x, 10, one.name, weight="bold", size=_SMALL)
+        write(axes, x, 10, one.name, weight="bold", size=SMALL)
         x += 8.0 * len(one.name) + 22
 
 
@@ -97,10 +91,8 @@ def _day_axis(axes: Axes, days: Sequence[date]) -> None:
 
 
 def _value_axis(axes: Axes, unit: Unit) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
-
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=unit is Unit.COUNT))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _told(value, unit)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value, unit)))
     axes.grid(axis="y", color=ink("line"), linewidth=0.7)
     axes.set_axisbelow(True)
 
@@ -109,8 +101,8 @@ def forest(chart: Forest) -> Figure:
     """Intervals with their estimates, and lines to compare with."""
     step, top = 52, 28 if chart.marks else 6
     under = top + step * len(chart.rows)
-    figure, back = _canvas(under + 32)
-    axes = _axes(figure, 16, top, WIDTH - 40, step * len(chart.rows))
+    figure, back = canvas(under + 32)
+    axes = axes_at(figure, 16, top, WIDTH - 40, step * len(chart.rows))
     axes.set_ylim(under - top, 0)
     axes.set_xlim(*_scope(chart))
     ticks = _shares(axes, chart.unit)
@@ -118,8 +110,8 @@ def forest(chart: Forest) -> Figure:
         _mark(axes, mark)
     for number, row in enumerate(chart.rows):
         y = step * number
-        _write(back, 0, top + y + 12, clean(row.label, 30), weight="bold")
-        back.text(WIDTH, top + y + 12, row.told, ha="right", va="center", size=_TEXT, color=ink("ink"))
+        write(back, 0, top + y + 12, clean(row.label, 30), weight="bold")
+        back.text(WIDTH, top + y + 12, row.told, ha="right", va="center", size=TEXT, color=ink("ink"))
         # Lines stop short of the words above the interval.
         axes.vlines(ticks, y + 24, y + 44, color=ink("line"), linewidth=0.8)
         for mark in chart.marks:
@@ -149,7 +141,7 @@ def _mark(axes: Axes, mark: Mark) -> None:
         ha="center"
         if mark.at > axes.get_xlim()[0] + 0.1 * (axes.get_xlim()[1] - axes.get_xlim()[0])
         else "left",
-        size=_SMALL,
+        size=SMALL,
         color=ink("quiet"),
         annotation_clip=False,
     )
@@ -165,11 +157,9 @@ def _whisker(axes: Axes, row: Estimate, y: float) -> None:
 
 def _shares(axes: Axes, unit: Unit) -> list[float]:
     """The axis of values; where its lines are."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
-
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _told(value, unit)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value, unit)))
     low, high = axes.get_xlim()
     return [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
 
@@ -179,13 +169,13 @@ def heat(chart: Heat) -> Figure:
     left, top = 90.0, 24.0
     wide, high = (WIDTH - left) / len(chart.columns), 28.0 if chart.written else 24.0
     under = top + high * len(chart.rows)
-    figure, axes = _canvas(under + 44)
+    figure, axes = canvas(under + 44)
     _columns(axes, chart, left, wide)
     found = [value for row in chart.values for value in row if value is not None]
     low, most = min(found, default=0.0), max(found, default=1.0)
     for number, (label, row) in enumerate(zip(chart.rows, chart.values, strict=True)):
         middle = top + high * (number + 0.5)
-        _write(axes, 0, middle, clean(label, 16), size=_SMALL)
+        write(axes, 0, middle, clean(label, 16), size=SMALL)
         for place, value in enumerate(row):
             if value is not None:
                 level = _level(value, low, most)
@@ -202,13 +192,13 @@ def _columns(axes: Axes, chart: Heat, left: float, wide: float) -> None:
     for place in range(0, len(chart.columns), every):
         text = chart.columns[place]
         axes.text(
-            left + wide * (place + 0.5), 12, text, ha="center", va="center", size=_SMALL, color=ink("quiet")
+            left + wide * (place + 0.5), 12, text, ha="center", va="center", size=SMALL, color=ink("quiet")
         )
 
 
 def _in_cell(axes: Axes, x: float, y: float, value: float, level: int) -> None:
     text = f"{value * 100:.0f}"
-    axes.text(x, y, text, ha="center", va="center", size=_SMALL, color=ink(f"on-heat-{level}"))
+    axes.text(x, y, text, ha="center", va="center", size=SMALL, color=ink(f"on-heat-{level}"))
 
 
 def _level(value: float, low: float, most: float) -> int:
@@ -217,52 +207,8 @@ def _level(value: float, low: float, most: float) -> int:
 
 def _scale(axes: Axes, chart: Heat, left: float, y: float) -> None:
     lightest, darkest = chart.scale
-    axes.text(left, y, lightest, ha="left", va="center", size=_SMALL, color=ink("quiet"))
+    axes.text(left, y, lightest, ha="left", va="center", size=SMALL, color=ink("quiet"))
     start = left + 8.0 * len(lightest) + 8
     for level in range(HEATS):
         axes.barh(y, 20, height=12, left=start + 20 * level, color=ink(f"heat-{level}"), linewidth=0)
-    axes.text(start + 20 * HEATS + 8, y, darkest, ha="left", va="center", size=_SMALL, color=ink("quiet"))
-
-
-def clean(text: str, longest: int = 54) -> str:
-    """One line without what cannot be seen; cut where it is long."""
-    seen = "".join(" " if unicodedata.category(one)[0] == "Z" else one for one in text)
-    seen = "".join(one if one.isprintable() else " " for one in seen)
-    line = " ".join(seen.split())
-    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
-
-
-def _canvas(height: float) -> tuple[Figure, Axes]:
-    """A figure whose axes count points from the upper left corner."""
-    figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
-    FigureCanvasSVG(figure)
-    axes = _axes(figure, 0, 0, WIDTH, height)
-    axes.set_xlim(0, WIDTH)
-    axes.set_ylim(height, 0)
-    axes.axis("off")
-    return figure, axes
-
-
-def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    whole = figure.get_size_inches()[1] * 72
-    axes = figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole))
-    axes.patch.set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0, labelsize=_SMALL, labelcolor=ink("quiet"), pad=5)
-    axes.tick_params(axis="x", pad=8)
-    return axes
-
-
-def _write(axes: Axes, x: float, y: float, text: str, *, weight: str = "normal", size: float = _TEXT) -> None:
-    axes.text(x, y, text, ha="left", va="center", size=size, weight=weight, color=ink("ink"))
-
-
-def _told(value: float, unit: Unit) -> str:
-    match unit:
-        case Unit.COUNT:
-            return numerals.count(value)
-        case Unit.SHARE:
-            return f"{value * 100:.3g}\N{NO-BREAK SPACE}%"
-        case Unit.POINTS:
-            return f"{value * 100:+.3g}".replace("-", "\N{MINUS SIGN}") if round(value, 6) else "0"
+    axes.text(start + 20 * HEATS + 8, y, darkest, ha="left", va="center", size=SMALL, color=ink("quiet"))
