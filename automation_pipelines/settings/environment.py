@@ -234,8 +234,8 @@ class Settings(BaseSettings):
     meta: Meta | None = Field(default=None, description="Events from WhatsApp, straight from Meta.")
     feedback_inbox: SecretUrl | None = Field(
         default=None,
-        description="Where files of feedback are put: a directory, or a bucket, s3://bucket/folder, gs://… or "
-        "az://… (extra buckets). Default: <home>/feedback.",
+        description="Where files of feedback are put: a directory, or a bucket, s3://bucket/folder, gs://… "
+        "or az://… (extra buckets). Default: <home>/feedback.",
     )
     feedback_mailbox: SecretUrl | None = Field(
         default=None,
