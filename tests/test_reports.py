@@ -277,6 +277,7 @@ def test_hostile_names_are_only_names(html: str, changed: Change) -> None:
         (numerals.share(0.0213), "2.1 %"),
         (numerals.share(0.00213), "0.21 %"),
         (numerals.share(0), "0 %"),
+        (numerals.share(1), "100 %"),
         (numerals.share(None), "–"),
         (numerals.points(-0.0042), "−0.42 points"),
         (numerals.span_of_points(-0.002, 0.031), "−0.2 to +3.1 points"),

@@ -28,7 +28,7 @@ def share(part: float | None) -> str:
     """`0.0213` → 2.1 %, and two decimals below one per cent, where they matter."""
     if part is None:
         return _EMPTY
-    exact = (2 if abs(part) < _FINE else 1) if part else 0
+    exact = 0 if part in {0, 1} else 2 if abs(part) < _FINE else 1
     return f"{part * 100:,.{exact}f}{_SPACE}%"
 
 

@@ -66,7 +66,7 @@ def _bars(stages: dict[str, int]) -> tuple[Bar, ...]:
 
 
 def _told(stages: dict[str, int], stage: str) -> str:
-    if stage in ("planned", "sent") or not stages["sent"]:
+    if stage in ("planned", "sent") or not stages[stage]:
         return count(stages[stage])
     return f"{count(stages[stage])} · {share(stages[stage] / stages['sent'])}"
 
@@ -74,9 +74,10 @@ def _told(stages: dict[str, int], stage: str) -> str:
 def _finding(whole: dict[str, int]) -> str:
     if not whole["sent"]:
         return f"{count(whole['planned'])} messages were planned; none of them has been sent."
-    clicked, converted = (share(whole[stage] / whole["sent"]) for stage in ("clicked", "converted"))
+    converted = share(whole["converted"] / whole["sent"])
+    clicked = f"people clicked in {share(whole['clicked'] / whole['sent'])} of those"
     told = f", and {converted} converted, as events told" if whole["converted"] else ""
     return (
         f"Of {counted(whole['planned'], 'message')} planned, {count(whole['sent'])} were sent; "
-        f"people clicked in {clicked} of those{told}."
+        f"{clicked if whole['clicked'] else 'nobody has clicked in one of those'}{told}."
     )
