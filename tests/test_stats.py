@@ -408,10 +408,17 @@ def test_the_commands_restate_publish_show_and_ingest(front: Front, tmp_path: Pa
     (inbox / "a.jsonl").write_text(json.dumps(line) + "\nbad\n", encoding="utf-8")
     assert "1 file: 1 event, 0 known already, 1 line rejected" in run(feedback, "ingest")
     assert "restated 2 days" in run(stats, "restate")
+    (late,) = plan(front.database, {"subject_id": 77, "due_at": NOON - timedelta(days=20)}, run_id="late")
+    tell(front.database, ("late", "opened", late))
+    assert "restated 3 days" in run(stats, "restate")
     assert "restated 1 day" in run(stats, "restate", "--from", "2026-05-01", "--to", "2026-05-01")
-    assert "campaign_daily 2" in run(stats, "publish")
+    assert "campaign_daily 3" in run(stats, "publish")
     rows = [json.loads(row) for row in run(stats, "show", "campaign_daily", "--json").splitlines()]
-    assert [(row["tenant_id"], row["planned"], row["opened"]) for row in rows] == [(1, 1, 1), (2, 1, 0)]
+    assert [(row["tenant_id"], row["planned"], row["opened"]) for row in rows] == [
+        (1, 1, 1),
+        (2, 1, 0),
+        (1, 1, 1),
+    ]
     assert "birthday" in run(stats, "show", "campaign_totals", "--tenant", "1", "--campaign", "birthday")
     assert run(stats, "show", "campaign_totals", "--campaign", "x' OR true --", "--json") == ""
     assert "deadlines" in run(stats, "show", "sla_daily")

@@ -18,15 +18,18 @@ from automation_pipelines.errors import FiguresError, RefusedError
 from automation_pipelines.extraction import extract
 from automation_pipelines.feedback import REJECTED, inbox_of, open_inbox
 from automation_pipelines.feedback import ingest as read_all
+from automation_pipelines.ledger.daily import days_touched
 from automation_pipelines.ledger.machines import judge_since
 from automation_pipelines.selection import midnight
-from automation_pipelines.stats import Terms, demands, measures
+from automation_pipelines.stats import Terms, days_changed, demands, measures
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
 from automation_pipelines.stats.checks import Look, require_sound
 from automation_pipelines.stats.checks import check as look_at
 from automation_pipelines.stats.postgres import publish_copy
 
+_NIGHT = timedelta(hours=25)
+"""Since the night before, and a little more."""
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -40,8 +43,13 @@ def stats() -> None:
 @click.option("--to", "last", type=DAY, help="Last UTC day; default: today.")
 @click.pass_obj
 def restate(front: Front, *, first: datetime | None, last: datetime | None) -> None:
-    """Compute the statistics of these days afresh. Plans and sends nothing."""
+    """Compute the statistics of these days afresh. Plans and sends nothing.
+
+    Without any days also those that feedback of the last day, or the CRM, changed.
+    """
     days = _days(front, first, last)
+    if first is None and last is None:
+        days = sorted({*days, *_late(front)})
     judge_since(front.database, midnight(days[0]))
     sources = extract(front.installation.crm, front.sqlfiles, demands(days))
     done = restate_days(
@@ -56,6 +64,13 @@ def restate(front: Front, *, first: datetime | None, last: datetime | None) -> N
     counts = ", ".join(f"{name} {rows}" for name, rows in done.rows.items())
     told = f"restated {counted(len(done.days), 'day')}: {counts}"
     click.echo(f"{told}; `automation stats publish` shows them to readers")
+
+
+def _late(front: Front) -> list[date]:
+    """The days that something came late for."""
+    told = days_touched(front.database, front.now - _NIGHT)
+    written = days_changed(front.installation.crm, front.sqlfiles, front.files)
+    return [day for day in (*told, *written) if day <= front.now.date()]
 
 
 def _days(front: Front, first: datetime | None, last: datetime | None) -> list[date]:

@@ -34,7 +34,8 @@ def estimate(name: str, doc: str) -> tuple[Column, ...]:
 INCREMENTAL = (
     *estimate(
         "incremental_conversions",
-        "Conversions that there would not have been without the campaign, by its holdout; null: it has none.",
+        "Conversions that there would not have been without the campaign, by its holdout; null: it has none. "
+        "By the tenant's own holdout: without any marketing; such figures do not add up over campaigns.",
     ),
     *estimate(
         "incremental_revenue",
