@@ -98,5 +98,6 @@ def _next(installation: Installation) -> list[str]:
         *lines,
         "  automation preview                what the next 24 hours will send, and what not and why",
         "  automation jobs status            where every job is",
+        "  automation report --tenant 1      what came of it, as one page to show in a meeting",
         "  make dev                          the same runs in the Dagster UI, and the schedules at work",
     ]
