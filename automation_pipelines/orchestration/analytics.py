@@ -3,7 +3,7 @@
 Nothing is published while a check says that figures are wrong. What holds of figures is `stats.checks`'.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -11,11 +11,13 @@ import polars as pl
 
 from automation_pipelines import decisions, stats
 from automation_pipelines.catalogue.statistics import DAILY, DERIVED
+from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.extraction import extract
+from automation_pipelines.files import FileStore
 from automation_pipelines.ledger import machines
 from automation_pipelines.orchestration import rates, specs
 from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
-from automation_pipelines.orchestration.metadata import ROWS, counted, counts, markdown
+from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation
 from automation_pipelines.selection import midnight
 from automation_pipelines.stats.checks import CHECKS, FRESH, Finding, Look, check
@@ -50,13 +52,27 @@ def _statistics(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             terms=stats.Terms.of(installation.settings),
         )
         for statistic in DAILY:
-            rows = installation.files.read(stats.dataset(statistic), days)
-            yield Result(
-                specs.statistic_key(statistic.name),
-                metadata={**counted(rows, statistic.columns), **rates.of_rows(statistic, rows)},
-            )
+            yield _described(context, installation.files, statistic, days)
 
     return statistics
+
+
+def _described(
+    context: dg.AssetExecutionContext, files: FileStore, statistic: Statistic, days: Sequence[date]
+) -> Result:
+    """Tell of each day by itself, so that plots over partitions are plots over days."""
+    key, name = specs.statistic_key(statistic.name), stats.dataset(statistic)
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return Result(key, metadata=_told(statistic, files.read(name, days)))
+    for partition in context.partition_keys:
+        day = date.fromisoformat(partition)
+        before = [each for each in days if each < day] if partition == context.partition_keys[0] else []
+        context.add_asset_metadata(_told(statistic, files.read(name, [*before, day])), key, partition)
+    return Result(key)
+
+
+def _told(statistic: Statistic, rows: pl.DataFrame) -> Metadata:
+    return {**counted(rows, statistic.columns), **rates.of_rows(statistic, rows)}
 
 
 def _days(context: dg.OpExecutionContext, automation: Automation, now: datetime) -> list[date]:
@@ -136,7 +152,7 @@ def _publication() -> dg.AssetsDefinition:
             frame = pl.read_parquet(stats.derived_file(installation.files, statistic))
             yield Result(
                 specs.statistic_key(statistic.name),
-                metadata={**counted(frame, statistic.columns), **rates.of_rows(statistic, frame)},
+                metadata=_told(statistic, frame),
             )
         yield Result(
             specs.ANALYTICS,
