@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import MICROSECOND, UtcDateTime, events, jobs, promotions, tenants
-from automation_pipelines.model import State
+from automation_pipelines.model import Reason, State
 
 _INSTANT = pl.Datetime("us", "UTC")
 ARMS = pl.Schema(
@@ -79,7 +79,6 @@ _ASKED: dict[str, sa.types.TypeEngine[Any]] = {
     "time_to_act": sa.BigInteger(),
     "ready": UtcDateTime(),
 }
-_NEVER = (str(State.SKIPPED), str(State.CANCELLED))
 
 
 def arms(
@@ -161,7 +160,8 @@ def _subjects(db: Database, alike: Sequence[Trial], as_of: datetime) -> sa.Selec
             sa.func.max(sa.case((j.campaign_version < a.since, 1), else_=0)).label("others"),
         )
         .select_from(asked.join(tenants, ~decided).join(jobs, sa.and_(*whose)).outerjoin(events, did))
-        .where(j.variant.is_not(None), j.state.not_in(_NEVER))
+        # As it was drawn, whatever became of it (intention to treat), as `variant_results` has it.
+        .where(j.variant.is_not(None), sa.func.coalesce(j.reason, "") != str(Reason.HOLDOUT))
         .group_by(*group)
     )
 
