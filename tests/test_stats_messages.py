@@ -17,12 +17,15 @@ from automation_pipelines.catalogue.statistics import DAILY, STATISTICS
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.engine import FRAME_TYPES, Engine, open_engine
 from automation_pipelines.files import FileStore
+from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import events, interventions
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.interventions import Order, Subject
 from automation_pipelines.ledger.tables import jobs, tenants
 from automation_pipelines.model import Purpose, Reason
+from automation_pipelines.progress import progress
+from automation_pipelines.settings import Settings
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats import compute_day, dataset, filed, restate
 from automation_pipelines.stats.inputs import Kept, at_publication
@@ -409,6 +412,12 @@ def test_where_subjects_stand_in_a_timeline(database: Database, files: FileStore
         (1, 11, 30, 4, 3, 0, 0, 0, 1, 4, 1),
         (2, 30, 30, 1, 0, 0, 0, 0, 1, 1, 0),
     ]  # fmt: skip
+    # `progress` finds the same in the ledger itself.
+    place = Installation(Settings(home=files.root, crm_url="sqlite://"), database, files, SQL)
+    told = derived(database, files, "workflow_runs").sort("tenant_id", "subject_id")
+    assert rows(told, "tenant_id", "subject_id", "timeline_day", "state", "entered_on") == rows(
+        progress(place, "series", NOON).runs, "tenant_id", "subject_id", "day", "standing", "entered_on"
+    )
     # 18:14 in UTC is still the day before in Kathmandu, 18:15 is not.
     edge = NOON.replace(hour=18, minute=15)
     assert [
