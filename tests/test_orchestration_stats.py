@@ -5,13 +5,17 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import psycopg
 import pytest
 from pydantic import SecretStr
 
+from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY
+from automation_pipelines.orchestration import rates
 from automation_pipelines.orchestration.schedules import range_tags
 from automation_pipelines.sqlfiles import SHIPPED
 from automation_pipelines.stats.checks import CHECKS
+from automation_pipelines.stats.tables import schema
 from tests.test_orchestration import BIRTHDAY, TODAY, YESTERDAY, Stage
 from tests.world import World, at
 
@@ -78,3 +82,17 @@ def test_what_adds_up_is_plotted_published_and_copied_and_what_does_not_stays_ba
     assert [each.check_name for each in wrong] == ["adds_up"]
     assert "campaign birthday" in str(wrong[0].metadata["rows"].value)
     assert world.installation.settings.analytics.read_bytes() == before
+
+
+def test_the_best_and_the_worst_campaigns_are_named_once_they_sent_enough() -> None:
+    rows = [
+        {"tenant_id": 1, "campaign": f"c{n}", "sent": 200 if n else 19, "clicked": 2 * n, "moments": 1}
+        for n in range(13)
+    ]
+    empty = pl.DataFrame(schema=schema(CAMPAIGN_DAILY))
+    told = rates.of_rows(CAMPAIGN_DAILY, pl.concat([empty, pl.DataFrame(rows)], how="diagonal"))
+    most, least = (str(told[f"campaigns_{which}_clicked"].value) for which in ("most", "least"))
+    named = [[line.split("|")[1] for line in table.splitlines()[2:]] for table in (most, least)]
+    assert named == [["c12", "c11", "c10", "c9", "c8"], ["c1", "c2", "c3", "c4", "c5"]]
+    assert "|c12|1|200|12.0|" in most
+    assert told["human_click_rate %"].value == round(100 * sum(2 * n for n in range(13)) / (12 * 200 + 19), 3)

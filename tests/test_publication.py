@@ -237,8 +237,9 @@ def test_a_server_that_is_away_is_told_without_its_password(company: Company) ->
     with pytest.raises(StatsDatabaseError, match=r"127\.0\.0\.1:1.*automation stats publish") as away:
         publish_copy(company.target, "postgresql://me:secret@127.0.0.1:1/bi", "analytics")
     assert "secret" not in str(away.value)
-    with pytest.raises(ConfigurationError, match="AUTOMATION_STATS_URL is no PostgreSQL"):
-        publish_copy(company.target, "sqlite:///x.db", "analytics")
+    for url in ("sqlite:///x.db", "mysql://db/bi", "bi"):
+        with pytest.raises(ConfigurationError, match="AUTOMATION_STATS_URL is no PostgreSQL"):
+            publish_copy(company.target, url, "analytics")
 
 
 def test_the_commands_check_publish_copy_and_show(company: Company, postgres_url: str) -> None:

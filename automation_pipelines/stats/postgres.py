@@ -63,15 +63,23 @@ def publish_copy(source: Path, url: str, place: str) -> Copied:
 
     `StatsDatabaseError` where it cannot be: what was there before is there still.
     """
-    database = Database.open(url)
-    if database.dialect != "postgresql":
-        msg = "AUTOMATION_STATS_URL is no PostgreSQL database: write postgresql://user:password@host/name"
-        raise ConfigurationError(msg)
+    database = _open(url)
     try:
         with _in_words(database), database.engine.begin() as connection:
             return _Copy(database, connection, place).run(source)
     finally:
         database.close()
+
+
+def _open(url: str) -> Database:
+    try:
+        backend = sa.make_url(url).get_backend_name()
+    except sa.exc.ArgumentError:
+        backend = ""
+    if backend not in ("postgresql", "postgres"):
+        msg = "AUTOMATION_STATS_URL is no PostgreSQL database: write postgresql://user:password@host/name"
+        raise ConfigurationError(msg) from None
+    return Database.open(url)
 
 
 @contextmanager
