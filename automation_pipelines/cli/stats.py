@@ -19,8 +19,6 @@ from automation_pipelines.extraction import extract
 from automation_pipelines.feedback import REJECTED, inbox_of, open_inbox
 from automation_pipelines.feedback import ingest as read_all
 from automation_pipelines.ledger.daily import days_touched
-from automation_pipelines.ledger.machines import judge_since
-from automation_pipelines.selection import midnight
 from automation_pipelines.stats import Terms, days_changed, demands, measures
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
@@ -50,7 +48,6 @@ def restate(front: Front, *, first: datetime | None, last: datetime | None) -> N
     days = _days(front, first, last)
     if first is None and last is None:
         days = sorted({*days, *_late(front)})
-    judge_since(front.database, midnight(days[0]))
     sources = extract(front.installation.crm, front.sqlfiles, demands(days))
     done = restate_days(
         front.database,

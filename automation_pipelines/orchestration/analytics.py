@@ -14,12 +14,10 @@ from automation_pipelines.catalogue.statistics import DAILY, DERIVED
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.extraction import extract
 from automation_pipelines.files import FileStore
-from automation_pipelines.ledger import machines
 from automation_pipelines.orchestration import rates, specs
 from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation
-from automation_pipelines.selection import midnight
 from automation_pipelines.stats.checks import CHECKS, FRESH, Finding, Look, check
 from automation_pipelines.stats.postgres import publish_copy
 
@@ -40,7 +38,6 @@ def _statistics(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """Restate the days of this run; sends nothing, plans nothing."""
         installation, now = automation.installation, automation.clock()
         days = _days(context.op_execution_context, automation, now)
-        machines.judge_since(installation.database, midnight(min(days)))
         sources = extract(installation.crm, installation.sqlfiles, stats.demands(days))
         stats.restate(
             installation.database,
