@@ -368,3 +368,19 @@ def test_what_makes_sense_is_not() -> None:
     )
     assert opened.experiment is not None
     assert [arm.id for arm in opened.experiment.ordered(opened.variants)] == ["b", "a"]
+
+
+def test_what_staff_do_with_their_copy_decides_nothing(world: World) -> None:
+    _people(world, 60)
+    world.add("users", id=1001)
+    for number in range(1, 61):
+        world.change("customers", number, agent_id=1001)
+    world.apply(_news(steps=[{**STEP, "recipient": ["customer", "agent"]}]), start=LONG_AGO)
+    world.tick("2026-03-10T09:30")
+    rows = world.jobs().filter(pl.col("state") != "skipped")
+    copies = rows.filter((pl.col("recipient_id") != 0) & (pl.col("variant") == "b"))["id"].to_list()
+    assert copies
+    _tell(world, copies, "2026-03-10T15:00", "clicked")
+    world.tick("2026-03-11T10:10")
+    ((numbers,),) = world.installation.database.read(sa.select(promotions.c.numbers)).rows()
+    assert [arm["successes"] for arm in json.loads(numbers)["arms"]] == [0, 0]

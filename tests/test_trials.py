@@ -342,6 +342,28 @@ def test_the_rest_that_gets_the_winner_is_in_no_arm(database: Database, files: F
 
 
 @pytest.mark.planner
+def test_the_rest_without_a_winner_is_drawn_like_the_others(database: Database, files: FileStore) -> None:
+    apply(database)
+    draw(database, 2, 2)
+    decided = {"campaign": "birthday", "tenant_id": 1, "occurrence": 1000, "words": "no winner yet"}
+    with database.begin() as connection:
+        row = {**decided, "numbers": "{}", "campaign_version": 1, "decided_at": NOON + timedelta(hours=2)}
+        connection.execute(sa.insert(promotions).values(**row))
+    draw(database, 5, 7, 0, first=10, due_at=NOON + timedelta(hours=4))
+    assert results(concluded(database, files, NOBODY, LATER)) == {"a": (7, 1), "b": (9, 0)}
+
+
+@pytest.mark.planner
+def test_what_staff_do_with_their_copy_is_not_the_customers_doing(
+    database: Database, files: FileStore
+) -> None:
+    apply(database)
+    draw(database, 3, 3, 0)
+    draw(database, 3, 3, *range(6), recipient_id=1001, step="copy")
+    assert results(concluded(database, files, NOBODY, LATER)) == {"a": (3, 1), "b": (3, 0)}
+
+
+@pytest.mark.planner
 def test_without_its_control_a_variant_is_compared_with_nobody(database: Database, files: FileStore) -> None:
     apply(database, minimum=5)
     draw(database, 0, 3, 0)

@@ -149,7 +149,9 @@ def _subjects(db: Database, alike: Sequence[Trial], as_of: datetime) -> sa.Selec
     else:
         whose.append(j.occurrence == a.occurrence)
     person = sa.func.coalesce(e.machine, sa.false()) == sa.false()
-    did = sa.and_(e.job_id == j.id, e.type == a.metric, person, e.at <= as_of)
+    # What staff do with a message about a customer is not the customer's doing.
+    own = sa.or_(j.recipient_id == 0, j.customer_id.is_(None))
+    did = sa.and_(e.job_id == j.id, own, e.type == a.metric, person, e.at <= as_of)
     group = (a.campaign_id, j.tenant_id, a.occurrence, j.subject_id, j.variant, a.ready, a.time_to_act)
     return (
         sa.select(

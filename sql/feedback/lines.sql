@@ -92,6 +92,8 @@ SELECT
     END AS detail_of_stranger,
     substr(json_extract_string(detail, '$.kind'), 1, 20) AS kind,
     json_extract_string(detail, '$.cause') AS cause,
+    -- Who says nothing of it tells of people.
+    CASE json_extract_string(detail, '$.machine') WHEN 'true' THEN true WHEN 'false' THEN false END AS machine,
     problem
 FROM kept
 ORDER BY line

@@ -7,6 +7,8 @@ WITH drawn AS (
         m.occurrence,
         m.variant,
         m.customer_id,
+        -- What staff do with a message about a customer is not the customer's doing.
+        m.recipient_id = 0 OR m.customer_id IS NULL AS own,
         m.due_at,
         m.clicked_at,
         m.replied_at,
@@ -35,13 +37,14 @@ began AS (
         -- By whole days, so that arms with other times of day are ready together.
         CAST(plus_minutes(d.due_at, d.minutes) AS DATE) < CAST(CAST($as_of AS TIMESTAMPTZ) AS DATE) AS ready
     FROM drawn AS d
-    -- Once there is a winner the rest gets it: that is no draw.
+    -- Once there is a winner the rest gets it: that is no draw. Without one it is drawn like the others.
     LEFT JOIN promoted AS p
         ON
             d.tenant_id = p.tenant_id
             AND d.campaign = p.campaign
             AND (p.occurrence = 0 OR d.occurrence = p.occurrence)
             AND d.due_at >= p.decided_at
+            AND p.winner IS NOT NULL
     WHERE d.place = 1 AND p.campaign IS NULL
 ),
 
@@ -50,11 +53,11 @@ told AS (
         tenant_id,
         campaign,
         subject_id,
-        min(clicked_at) AS clicked_at,
-        min(replied_at) AS replied_at,
-        min(delivered_at) AS delivered_at,
-        min(opened_at) AS opened_at,
-        min(told_converted_at) AS converted_at
+        min(CASE WHEN own THEN clicked_at END) AS clicked_at,
+        min(CASE WHEN own THEN replied_at END) AS replied_at,
+        min(CASE WHEN own THEN delivered_at END) AS delivered_at,
+        min(CASE WHEN own THEN opened_at END) AS opened_at,
+        min(CASE WHEN own THEN told_converted_at END) AS converted_at
     FROM drawn
     GROUP BY tenant_id, campaign, subject_id
 ),

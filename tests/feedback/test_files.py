@@ -141,6 +141,20 @@ def test_reading_a_file_again_changes_nothing(database: Database, inbox: Path) -
     assert (recorded(database), suppressed(database), states(database)) == before
 
 
+def test_a_file_may_tell_of_machines(database: Database, inbox: Path) -> None:
+    (job,) = plan(database, {})
+    drop(
+        inbox,
+        event("e1", "clicked", job, detail={"machine": True}),
+        event("e2", "clicked", job, detail={"machine": False}),
+        event("e3", "opened", job),
+        event("e4", "opened", job, detail={"machine": "perhaps"}),
+    )
+    ingest(database, inbox)
+    told = database.read(sa.select(events.c.identity, events.c.machine)).rows()
+    assert dict(told) == {"e1": True, "e2": False, "e3": None, "e4": None}
+
+
 def test_what_was_lifted_by_hand_is_not_suppressed_again_by_the_same_event(
     database: Database, inbox: Path
 ) -> None:
