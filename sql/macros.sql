@@ -98,6 +98,9 @@ CREATE OR REPLACE MACRO date_at(day, clock) AS CAST(day AS DATE) + CAST(clock AS
 -- The day of the week of a date or local time: Monday is 1, Sunday 7.
 CREATE OR REPLACE MACRO weekday_of(local) AS isodow(local);
 
+-- Whether a moment became a job: what expired or was suppressed shortly before hand-off had been planned.
+CREATE OR REPLACE MACRO was_planned(state, reason) AS state <> 'skipped' OR reason IN ('expired', 'suppressed');
+
 -- What a customer's doing with a message is worth: the weights of every engagement score.
 CREATE OR REPLACE MACRO engagement_points(deed) AS
     CASE deed

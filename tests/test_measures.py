@@ -43,8 +43,9 @@ def test_the_views_and_the_frames_say_the_same(name: str) -> None:
 
 def test_a_rate_of_all_is_of_the_sums_and_not_of_the_rates() -> None:
     frame = pl.DataFrame({"sent": [1, 999], "clicked": [1, 0]})
-    assert measures.rate_of(frame, "human_click_rate") == 0.001
-    assert measures.rate_of(frame.clear(), "human_click_rate") is None
+    clicks = measures.value(MEASURES["human_click_rate"])
+    assert frame.select(clicks).item() == 0.001
+    assert frame.clear().select(clicks).item() is None
 
 
 def _rows(statistic: str, by: tuple[str, ...]) -> pl.DataFrame:

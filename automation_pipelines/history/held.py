@@ -57,8 +57,7 @@ def held(
 ) -> pl.DataFrame:
     """The moments of these campaigns that are open now, each with its latest reason."""
     rows = judged_open(installation, campaigns, as_of=as_of, tenant=tenant, since=since)
-    newest = rows.sort("as_of", "run_id").unique(KEY, keep="last", maintain_order=True)
-    return newest.join(daily.settled_among(installation.database, newest), on=list(KEY), how="anti")
+    return daily.unsettled(installation.database, rows)
 
 
 def _days(first: datetime, last: datetime) -> list[date]:

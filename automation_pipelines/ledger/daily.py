@@ -52,11 +52,13 @@ def events_of_jobs_due(db: Database, lo: datetime, hi: datetime) -> pl.DataFrame
     )
 
 
-def settled_among(db: Database, keys: pl.DataFrame) -> pl.DataFrame:
-    """Those of these keys that are in the ledger, whatever day they are due."""
-    wanted = db.listed("wanted", dict.fromkeys(KEY, sa.BigInteger()), keys.select(KEY).iter_rows())
+def unsettled(db: Database, judged: pl.DataFrame) -> pl.DataFrame:
+    """Of these decisions the latest on each moment that is not in the ledger; what is, speaks for itself."""
+    latest = judged.sort("as_of", "run_id").unique(KEY, keep="last", maintain_order=True)
+    wanted = db.listed("wanted", dict.fromkeys(KEY, sa.BigInteger()), latest.select(KEY).iter_rows())
     same = sa.and_(*(jobs.c[name] == wanted.c[name] for name in KEY))
-    return db.read(sa.select(*(jobs.c[name] for name in KEY)).select_from(wanted.join(jobs, same)))
+    settled = db.read(sa.select(*(jobs.c[name] for name in KEY)).select_from(wanted.join(jobs, same)))
+    return latest.join(settled.cast(dict.fromkeys(KEY, pl.Int64())), on=KEY, how="anti")
 
 
 def days_touched(db: Database, since: datetime) -> list[date]:

@@ -190,9 +190,8 @@ def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     segments = [audience_key(each.name) for each in AUDIENCES.values() if each.anchor is Anchor.SCHEDULE]
     inputs = {
         "ledger": [DELIVERIES],
-        "settled": [JOBS],
         "events": [FEEDBACK],
-        "decisions": [DECISIONS],
+        "held": [DECISIONS, JOBS],
         "profiles": [JOBS],
         "audiences_seen": [audience_key(name) for name in AUDIENCES],
         "campaign_audiences": [CAMPAIGNS],

@@ -24,8 +24,11 @@ from automation_pipelines.stats.scope import scope_of_day
 
 _HELD = [str(reason) for reason in Reason if reason not in SETTLED]
 _RECORD = ["live", "manual"]  # test runs and reconstructed days count nowhere
-_DECISION_TYPES = {column.name: FRAME_TYPES[column.type] for column in decisions.COLUMNS}
-_JUDGED = (*KEY, "campaign", "step", "channel", "reason", "run_id", "as_of")
+_JUDGED = {
+    column.name: FRAME_TYPES[column.type]
+    for column in decisions.COLUMNS
+    if column.name in {*KEY, "campaign", "step", "channel", "reason", "run_id", "as_of"}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +49,33 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 def of_day(kept: Kept, day: date) -> dict[str, pl.DataFrame]:
     """The record of one UTC day: what was due then, and what was told of it since."""
     lo, hi = bounds(day)
-    held = _held(kept.files, day)
     ledger = daily.jobs_due(kept.database, lo, hi)
     return {
         "ledger": ledger,
         "events": daily.events_of_jobs_due(kept.database, lo, hi),
-        "decisions": held,
-        "settled": daily.settled_among(kept.database, held.select(KEY)),
+        "held": _held(kept, day),
         "profiles": daily.profiles(kept.database),
         "credited": kept.terms.credited(),
         **scope_of_day(kept.database, kept.files, day, ledger["campaign"].unique().to_list()),
     }
 
 
-def _held(files: FileStore, day: date) -> pl.DataFrame:
-    paths = files.paths(decisions.DATASET, [day])
+def _held(kept: Kept, day: date) -> pl.DataFrame:
+    """What was last decided on the moments of a day that no tick has settled yet."""
+    paths = kept.files.paths(decisions.DATASET, [day])
     if not paths:
-        return pl.DataFrame(schema={name: _DECISION_TYPES[name] for name in _JUDGED})
-    return (
+        return pl.DataFrame(schema=_JUDGED)
+    judged = (
         pl.scan_parquet(paths, hive_partitioning=False)
         .filter(pl.col("reason").is_in(_HELD), pl.col("mode").is_in(_RECORD))
-        .select(_JUDGED)
-        .cast({name: _DECISION_TYPES[name] for name in _JUDGED})
+        .select(pl.col(name).cast(type_) for name, type_ in _JUDGED.items())
         .collect()
     )
-
-
-def _profiles(kept: Kept) -> pl.DataFrame:
-    return daily.profiles(kept.database)
+    return daily.unsettled(kept.database, judged)
 
 
 _AT_PUBLICATION: Mapping[str, Callable[[Kept], pl.DataFrame]] = {
-    "profiles": _profiles,
+    "profiles": lambda kept: daily.profiles(kept.database),
     "terms": lambda kept: kept.terms.returns(),
     "declared_steps": lambda kept: standing.declared_steps(kept.database),
     "subject_orders": lambda kept: standing.subject_orders(kept.database, kept.as_of),

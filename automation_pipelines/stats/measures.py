@@ -18,12 +18,6 @@ def value(measure: Measure) -> pl.Expr:
     return pl.when(below != 0).then(above / below).alias(measure.name)
 
 
-def rate_of(frame: pl.DataFrame, measure: str) -> float | None:
-    """One measure over all rows of a frame of its statistic; `None` where there is nothing to divide by."""
-    found: float | None = frame.select(value(MEASURES[measure])).item()
-    return found
-
-
 def rates(frame: pl.DataFrame, statistic: str, by: Sequence[str] = ()) -> pl.DataFrame:
     """The measures of a statistic by these columns, beside the sums they are made of; one row if by none."""
     measures = measures_of(statistic)

@@ -4,7 +4,7 @@ WITH sums AS (
         campaign,
         CASE WHEN $by_tenant THEN tenant_id END AS tenant_id,
         sum(moments) AS moments,
-        sum(CASE WHEN state <> 'skipped' OR reason IN ('expired', 'suppressed') THEN moments ELSE 0 END) AS planned,
+        sum(CASE WHEN was_planned(state, reason) THEN moments ELSE 0 END) AS planned,
         sum(CASE WHEN state IN ('completed', 'dead', 'unknown') THEN moments ELSE 0 END) AS executions,
         sum(CASE WHEN state = 'completed' THEN moments ELSE 0 END) AS successes,
         sum(CASE WHEN state IN ('dead', 'unknown') THEN moments ELSE 0 END) AS failures,

@@ -10,7 +10,7 @@ WITH fates AS (
         reason,
         due_at,
         finished_at,
-        state <> 'skipped' OR reason IN ('expired', 'suppressed') AS planned,
+        was_planned(state, reason) AS planned,
         CASE
             WHEN state IN ('dead', 'unknown') THEN 'failed'
             WHEN state IN ('skipped', 'cancelled') THEN 'skipped'

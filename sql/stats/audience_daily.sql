@@ -7,7 +7,7 @@ WITH planned AS (
     FROM message_facts AS m
     INNER JOIN campaign_audiences AS c
         ON m.campaign = c.campaign AND m.campaign_version = c.campaign_version
-    WHERE m.state <> 'skipped' OR m.reason IN ('expired', 'suppressed')
+    WHERE was_planned(m.state, m.reason)
     GROUP BY m.tenant_id, c.audience
 ),
 

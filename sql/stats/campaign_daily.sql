@@ -1,23 +1,12 @@
 -- One row per UTC day, tenant, campaign, step and channel: what became of the moments due that day.
-WITH judged AS (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY occurrence, tenant_id, campaign_id, step_id, subject_id, recipient_id
-            ORDER BY as_of DESC, run_id DESC
-        ) AS place
-    FROM decisions
-),
-
-moments AS (
-    -- Expired and suppressed in the ledger happened to a planned job, shortly before hand-off.
+WITH moments AS (
     SELECT
         tenant_id,
         campaign,
         step,
         channel,
         CASE
-            WHEN state <> 'skipped' OR reason IN ('expired', 'suppressed') THEN 'planned'
+            WHEN was_planned(state, reason) THEN 'planned'
             WHEN reason = 'stale' THEN coalesce(held_by, reason)
             ELSE reason
         END AS decision,
@@ -36,11 +25,11 @@ moments AS (
     UNION ALL
     -- What no tick has settled yet counts by its latest decision; once in the ledger, the ledger speaks.
     SELECT
-        j.tenant_id,
-        j.campaign,
-        j.step,
-        j.channel,
-        j.reason AS decision,
+        tenant_id,
+        campaign,
+        step,
+        channel,
+        reason AS decision,
         CAST(NULL AS VARCHAR) AS fate,
         0 AS delivered,
         0 AS opened,
@@ -52,16 +41,7 @@ moments AS (
         0 AS bounced,
         0 AS complained,
         0 AS unsubscribed
-    FROM judged AS j
-    LEFT JOIN settled AS s
-        ON
-            j.occurrence = s.occurrence
-            AND j.tenant_id = s.tenant_id
-            AND j.campaign_id = s.campaign_id
-            AND j.step_id = s.step_id
-            AND j.subject_id = s.subject_id
-            AND j.recipient_id = s.recipient_id
-    WHERE j.place = 1 AND s.occurrence IS NULL
+    FROM held
 )
 
 SELECT

@@ -21,6 +21,6 @@ SELECT
     ) AS p95_minutes
 FROM message_facts
 -- Settled by planning means it never was a job.
-WHERE state <> 'skipped' OR reason IN ('expired', 'suppressed')
+WHERE was_planned(state, reason)
 GROUP BY channel, tenant_id
 ORDER BY channel, tenant_id

@@ -19,7 +19,7 @@ WITH reached AS (
         CASE WHEN state = 'completed' AND told_converted_at IS NOT NULL THEN 1 ELSE 0 END AS converted
     FROM message_facts
     -- Settled by planning means it never was a message.
-    WHERE state <> 'skipped' OR reason IN ('expired', 'suppressed')
+    WHERE was_planned(state, reason)
 )
 
 SELECT

@@ -60,7 +60,7 @@ CAMPAIGN_DAILY = Statistic(
     "a UTC day, tenant, campaign, step and channel: what became of the moments due that day",
     (DAY, *OF_A_STEP, *_COUNTS),
     key=("day", "tenant_id", "campaign", "step", "channel"),
-    inputs=("message_facts", "decisions", "settled"),
+    inputs=("message_facts", "held"),
 )
 
 CAMPAIGN_TOTALS = Statistic(

@@ -61,7 +61,7 @@ DECISION_DAILY = Statistic(
         count("moments", "Moments; over all decisions they add up to `campaign_daily.moments`."),
     ),
     key=("day", "tenant_id", "campaign", "step", "reason", "held_by"),
-    inputs=("message_facts", "decisions", "settled"),
+    inputs=("message_facts", "held"),
 )
 
 DELIVERABILITY_DAILY = Statistic(
