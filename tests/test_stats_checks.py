@@ -15,7 +15,8 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats import dataset, restate
-from automation_pipelines.stats.checks import CHECKS, Finding, Look, check, require_sound
+from automation_pipelines.stats.checks import CHECKS, check, require_sound
+from automation_pipelines.stats.findings import Finding, Look
 from tests.past import NOON, plan, settle, tell
 
 DAY = NOON.date()

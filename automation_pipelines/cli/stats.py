@@ -22,8 +22,9 @@ from automation_pipelines.ledger.daily import days_touched
 from automation_pipelines.stats import Terms, days_changed, demands, measures
 from automation_pipelines.stats import publish as publish_all
 from automation_pipelines.stats import restate as restate_days
-from automation_pipelines.stats.checks import Look, require_sound
 from automation_pipelines.stats.checks import check as look_at
+from automation_pipelines.stats.checks import require_sound
+from automation_pipelines.stats.findings import Look
 from automation_pipelines.stats.postgres import publish_copy
 
 _NIGHT = timedelta(hours=25)

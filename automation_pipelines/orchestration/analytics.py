@@ -18,7 +18,8 @@ from automation_pipelines.orchestration import rates, specs
 from automation_pipelines.orchestration.assets import SINGLE_RUN, Result
 from automation_pipelines.orchestration.metadata import ROWS, Metadata, counted, counts, markdown
 from automation_pipelines.orchestration.resources import Automation
-from automation_pipelines.stats.checks import CHECKS, FRESH, Finding, Look, check
+from automation_pipelines.stats.checks import CHECKS, FRESH, check
+from automation_pipelines.stats.findings import Finding, Look
 from automation_pipelines.stats.postgres import publish_copy
 
 _DAY = timedelta(days=1)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import duckdb
 import polars as pl
 
 from automation_pipelines.catalogue.statistics import STATISTICS
-from automation_pipelines.engine import FRAME_TYPES
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.reports.period import Period, Question
+from automation_pipelines.stats.tables import schema
 
 _PUBLISH = "run `automation stats restate` and `automation stats publish`"
 
@@ -54,7 +54,7 @@ class Published:
         """
         if name not in self.tables:
             return pl.DataFrame()
-        schema = _schema(name)
+        types = schema(STATISTICS[name])
         bounds: dict[str, tuple[str, object]] = {
             "tenant": ("tenant_id = $tenant", question.tenant),
             "campaign": ("campaign = $campaign", question.campaign),
@@ -64,11 +64,11 @@ class Published:
         asked = {
             key: (test, value)
             for key, (test, value) in bounds.items()
-            if value is not None and test.split()[0] in schema
+            if value is not None and test.split()[0] in types
         }
         where = " AND ".join(test for test, _ in asked.values()) or "true"
         key = ", ".join(STATISTICS[name].key)
-        statement = f"SELECT {', '.join(schema)} FROM {name} WHERE {where} ORDER BY {key}"
+        statement = f"SELECT {', '.join(types)} FROM {name} WHERE {where} ORDER BY {key}"
         try:
             found = self.connection.sql(statement, params={key: value for key, (_, value) in asked.items()})
         except duckdb.BinderException as error:
@@ -76,7 +76,7 @@ class Published:
             msg = f"{self.path} was published by another version ({name}: {first_line}): {_PUBLISH}"
             raise RefusedError(msg) from None
         frame: pl.DataFrame = found.pl()
-        return frame.cast(schema)  # type: ignore[arg-type]
+        return frame.cast(types)
 
     def known(self, column: str) -> list[str | int]:
         """The campaigns or tenants there are numbers of."""
@@ -123,8 +123,3 @@ class Published:
         return Period(
             *rows.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
         )
-
-
-@cache
-def _schema(name: str) -> dict[str, pl.DataType]:
-    return {column.name: FRAME_TYPES[column.type] for column in STATISTICS[name].columns}

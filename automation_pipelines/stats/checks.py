@@ -4,24 +4,22 @@ A figure that does not add up, or says other than the ledger, is not shown to an
 old is told and published.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cached_property
+from collections.abc import Callable
+from datetime import date, timedelta
 
 import polars as pl
 
 from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, MESSAGE_FACTS
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.errors import FiguresError
-from automation_pipelines.files import FileStore
 from automation_pipelines.ledger import daily
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.model import State
+from automation_pipelines.stats.findings import DAY, Check, Finding, Look
 from automation_pipelines.stats.inputs import bounds
 from automation_pipelines.stats.tables import dataset, schema
 
-FATES = {
+_STATES = {
     "waiting": State.PENDING,
     "processing": State.PROCESSING,
     "sent": State.COMPLETED,
@@ -30,7 +28,7 @@ FATES = {
     "cancelled": State.CANCELLED,
 }
 """The columns of what became of jobs, by the state that they count."""
-_ENDED = ("expired", "withheld")
+_FATES = (*_STATES, "expired", "withheld")
 _SKIPPED = tuple(column.name for column in CAMPAIGN_DAILY.columns if column.name.startswith("skipped_"))
 _HAPPENED = tuple(
     column.name
@@ -38,48 +36,7 @@ _HAPPENED = tuple(
     if column.name.endswith("_at") and column.name not in ("due_at", "finished_at")
 )
 _OF = ("day", "tenant_id", "campaign")
-_DAY, _CALM = timedelta(days=1), timedelta(hours=1)
-_LONGEST = 10
-"""Rows that are named; the rest is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold of a statistic."""
-
-    name: str
-    statistic: str
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found: the rows that are wrong, and whether they keep everything from being published."""
-
-    check: Check
-    said: str
-    wrong: pl.DataFrame
-    gates: bool = True
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.wrong.is_empty()
-
-    @property
-    def rows(self) -> list[str]:
-        """The first rows that are wrong, in words."""
-        told = [
-            ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
-            for row in self.wrong.head(_LONGEST).iter_rows(named=True)
-        ]
-        more = len(self.wrong) - _LONGEST
-        return [*told, f"and {more:,} more"] if more > 0 else told
-
-    def __str__(self) -> str:
-        head = f"{self.check.statistic} / {self.check.name}: {self.said}"
-        return "\n".join((head, *(f"  {row}" for row in self.rows)))
-
+_CALM = timedelta(hours=1)
 
 ADDS_UP = Check(
     "adds_up",
@@ -111,45 +68,14 @@ def declared(statistic: Statistic) -> Check:
     )
 
 
-@dataclass(frozen=True)
-class Look:
-    """What is looked at: some days as they are filed, or all of them, at a time."""
-
-    database: Database
-    files: FileStore
-    as_of: datetime
-    asked: Sequence[date] | None = None
-
-    @cached_property
-    def days(self) -> list[date]:
-        """The filed days to look at."""
-        filed = self.files.days(dataset(CAMPAIGN_DAILY))
-        return filed if self.asked is None else [day for day in filed if day in set(self.asked)]
-
-    @cached_property
-    def lately(self) -> list[date]:
-        """Those of them that are compared with what is kept elsewhere: the days asked for, or the latest."""
-        since = self.as_of.date() - _DAY
-        return [day for day in self.days if self.asked is not None or day >= since]
-
-    def rows(self, statistic: Statistic, days: Iterable[date]) -> pl.LazyFrame:
-        """Days of a statistic as they are filed."""
-        paths, types = self.files.paths(dataset(statistic), days), schema(statistic)
-        if not paths:
-            return pl.LazyFrame(schema=types)
-        return pl.scan_parquet(
-            paths, schema=types, hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
-        )
-
-
 def adds_up(look: Look) -> Finding:
     """Whether the counts of campaigns add up."""
-    fates, skipped = (*FATES, *_ENDED), pl.sum_horizontal(_SKIPPED)
-    counts = ("moments", "planned", *_SKIPPED, *fates)
+    skipped = pl.sum_horizontal(_SKIPPED)
+    counts = ("moments", "planned", *_SKIPPED, *_FATES)
     rows = look.rows(CAMPAIGN_DAILY, look.days).select(*CAMPAIGN_DAILY.key, *counts).collect()
     wrong = rows.filter(
         (pl.col("moments") != pl.col("planned") + skipped)
-        | (pl.col("planned") != pl.sum_horizontal(fates))
+        | (pl.col("planned") != pl.sum_horizontal(_FATES))
         | pl.any_horizontal(pl.col(counts) < 0)
     )
     shown = wrong.select(
@@ -157,7 +83,7 @@ def adds_up(look: Look) -> Finding:
         "moments",
         "planned",
         skipped=skipped,
-        jobs=pl.sum_horizontal(fates),
+        jobs=pl.sum_horizontal(_FATES),
     )
     return Finding(ADDS_UP, _of(wrong, rows, "rows do not add up"), shown)
 
@@ -165,8 +91,7 @@ def adds_up(look: Look) -> Finding:
 def as_in_ledger(look: Look) -> Finding:
     """Whether days that are over say what the ledger says."""
     days = [day for day in look.lately if day < look.as_of.date()]
-    fates = (*FATES, *_ENDED)
-    filed = look.rows(CAMPAIGN_DAILY, days).group_by(_OF).agg(pl.col(fates).sum()).collect()
+    filed = look.rows(CAMPAIGN_DAILY, days).group_by(_OF).agg(pl.col(_FATES).sum()).collect()
     there = pl.concat([_empty_ledger(), *(_ledger(look.database, day) for day in days)])
     moving = (pl.col("waiting") + pl.col("processing") > 0) | (
         pl.col("finished_at") > look.as_of - _CALM
@@ -176,19 +101,19 @@ def as_in_ledger(look: Look) -> Finding:
         pl.exclude(_OF).fill_null(0)
     )
     both = both.join(there.filter(moving), on=_OF, how="anti")
-    wrong = both.filter(pl.any_horizontal(pl.col(name) != pl.col(f"{name}_filed") for name in fates))
+    wrong = both.filter(pl.any_horizontal(pl.col(name) != pl.col(f"{name}_filed") for name in _FATES))
     differ = [
         pl.when(pl.col(name) != pl.col(f"{name}_filed"))
         .then(pl.format("{} (ledger: {})", f"{name}_filed", name))
         .alias(name)
-        for name in fates
+        for name in _FATES
     ]
     said = _of(wrong, both, "campaigns and days say other than the ledger: `automation stats restate` them")
     return Finding(AS_IN_LEDGER, said, wrong.select(*_OF, *differ).sort(_OF))
 
 
 def _empty_ledger() -> pl.DataFrame:
-    counts = dict.fromkeys((*FATES, *_ENDED), pl.Int64())
+    counts = dict.fromkeys(_FATES, pl.Int64())
     of = {"day": pl.Date(), "tenant_id": pl.Int64(), "campaign": pl.String()}
     return pl.DataFrame(schema={**of, **counts, "finished_at": pl.Datetime("us", "UTC")})
 
@@ -202,7 +127,7 @@ def _ledger(db: Database, day: date) -> pl.DataFrame:
     return (
         found.group_by("tenant_id", "campaign")
         .agg(
-            **{name: jobs.filter(state == str(of)).sum() for name, of in FATES.items()},
+            **{name: jobs.filter(state == str(of)).sum() for name, of in _STATES.items()},
             expired=jobs.filter(skipped & (reason == "expired")).sum(),
             withheld=jobs.filter(skipped & (reason == "suppressed")).sum(),
             finished_at=pl.col("finished_at").max(),
@@ -239,7 +164,7 @@ def events_have_sends(look: Look) -> Finding:
 
 def as_declared(look: Look, statistic: Statistic) -> Finding:
     """Whether the filed days of a statistic are of the catalogue's shape."""
-    check, types = declared(statistic), schema(statistic)
+    check, types = declared(statistic), dict(schema(statistic))
     whole = look.asked is not None or statistic is CAMPAIGN_DAILY
     paths = look.files.paths(dataset(statistic), look.days if whole else look.lately)
     odd = [path for path in paths if dict(pl.read_parquet_schema(path)) != types]
@@ -262,7 +187,7 @@ def fresh(look: Look) -> Finding:
     said = (
         f"the newest filed day is {newest}" if newest else "no day is filed: run `automation stats restate`"
     )
-    old = newest is None or newest < look.as_of.date() - _DAY
+    old = newest is None or newest < look.as_of.date() - DAY
     wrong = pl.DataFrame({"newest": [str(newest)], "today": [str(look.as_of.date())]})
     return Finding(FRESH, said, wrong if old else wrong.clear(), gates=False)
 

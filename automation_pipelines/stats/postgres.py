@@ -131,7 +131,7 @@ class _Copy:
             file.execute("SET TimeZone = 'UTC'")
             for each in PUBLISHED:
                 names = ", ".join(column.name for column in each.columns)
-                wanted = file.sql(f"SELECT {names} FROM {each.name}").pl().cast(pl.Schema(schema(each)))
+                wanted = file.sql(f"SELECT {names} FROM {each.name}").pl().cast(schema(each))
                 there = self._rows(each, names) if each.name not in emptied else wanted.clear()
                 added[each.name], removed[each.name] = self._write(each, wanted, there)
         return added, removed
@@ -141,7 +141,7 @@ class _Copy:
         table = self._name(statistic.name)
         self._do(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
         found = self._database.read(f"SELECT {names}, CAST(ctid AS text) AS _ctid FROM {table}")
-        return found.cast(pl.Schema(schema(statistic) | {"_ctid": pl.String()}))
+        return found.cast(pl.Schema({**schema(statistic), "_ctid": pl.String()}))
 
     def _write(self, statistic: Statistic, wanted: pl.DataFrame, there: pl.DataFrame) -> tuple[int, int]:
         table, names = self._name(statistic.name), wanted.columns

@@ -39,9 +39,9 @@ def filed_days(files: FileStore, statistic: Statistic, days: Iterable[date]) -> 
     return found if found.width else pl.DataFrame(schema=schema(statistic))
 
 
-def schema(statistic: Statistic) -> dict[str, pl.DataType]:
+def schema(statistic: Statistic) -> pl.Schema:
     """The types of its columns as frames have them."""
-    return {column.name: FRAME_TYPES[column.type] for column in statistic.columns}
+    return pl.Schema({column.name: FRAME_TYPES[column.type] for column in statistic.columns})
 
 
 def run(engine: Engine, sqlfiles: SqlFiles, statistic: Statistic, **values: object) -> pl.DataFrame:
@@ -56,7 +56,7 @@ def run(engine: Engine, sqlfiles: SqlFiles, statistic: Statistic, **values: obje
             f"it returns {', '.join(frame.columns)}"
         )
         raise ConfigurationError(msg)
-    return frame.cast({column.name: FRAME_TYPES[column.type] for column in statistic.columns})
+    return frame.cast(schema(statistic))
 
 
 def show_files(engine: Engine, view: str, statistic: Statistic, paths: list[Path], *, more: str = "") -> None:
