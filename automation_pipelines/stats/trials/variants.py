@@ -1,7 +1,4 @@
-"""Trials: what the counts of an experiment's arms, and those of a holdout, allow to be concluded.
-
-Subjects are counted by `sql/trials/`, conclusions are drawn by `experiments`; here one is given to the other.
-"""
+"""Experiments: the arms that were declared and drawn, what their subjects did, and the verdict."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,17 +26,12 @@ from automation_pipelines.ledger import promotions
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
+from automation_pipelines.stats.trials.rows import Row, counted, estimate, estimated
 
-Row = Mapping[str, Any]
 _WHOSE = ("tenant_id", "campaign", "currency")
 _ALWAYS = ("clicked", "replied", "converted")
 _MINUTE = timedelta(minutes=1)
 _VERSIONS = "SELECT DISTINCT campaign, campaign_version FROM message_facts WHERE variant IS NOT NULL"
-_CURRENCIES = "SELECT tenant_id, profile ->> '$.currency' AS currency FROM profiles"
-
-
-def _estimated(name: str) -> dict[str, pl.DataType]:
-    return dict.fromkeys((name, f"{name}_low", f"{name}_high"), pl.Float64())
 
 
 VERDICTS: dict[str, pl.DataType] = {
@@ -51,24 +43,12 @@ VERDICTS: dict[str, pl.DataType] = {
     "control": pl.Boolean(),
     "weight": pl.Float64(),
     "successes": pl.Int64(),
-    **_estimated("rate"),
-    **_estimated("difference"),
+    **estimated("rate"),
+    **estimated("difference"),
     "p_value": pl.Float64(),
     "sample_ratio_p": pl.Float64(),
     "more_per_arm": pl.Int64(),
     "winner": pl.Boolean(),
-    "verdict": pl.String(),
-}
-LIFTS: dict[str, pl.DataType] = {
-    "tenant_id": pl.Int64(),
-    "campaign": pl.String(),
-    "days": pl.Int64(),
-    **_estimated("treated_rate"),
-    **_estimated("held_out_rate"),
-    **_estimated("difference"),
-    "p_value": pl.Float64(),
-    **_estimated("revenue_difference"),
-    "revenue_p_value": pl.Float64(),
     "verdict": pl.String(),
 }
 
@@ -108,14 +88,6 @@ class Trial:
         return next((one.weight for one in self.variants if one.id == variant), 0.0 if self.variants else 1.0)
 
 
-def add(engine: Engine, sqlfiles: SqlFiles, db: Database, days: int, as_of: datetime) -> None:
-    """Make known to an engine that shows all filed facts what `variant_results` and `holdout_lift` join."""
-    known = declared(engine, db)
-    engine.add(currencies=engine.query(_CURRENCIES))
-    engine.add(arms=arms(engine, sqlfiles, known, db, as_of), groups=groups(engine, sqlfiles, days, as_of))
-    engine.add(verdicts=verdicts(engine.frame("arms"), known), lifts=lifts(engine.frame("groups"), days))
-
-
 def declared(engine: Engine, db: Database) -> dict[str, Trial]:
     """Read what was declared of every campaign that drew variants."""
     store = CampaignStore(db)
@@ -143,12 +115,12 @@ def arms(
         trials=pl.DataFrame(asked, schema={"campaign": pl.String(), "minutes": pl.Int64()}, orient="row"),
         promoted=promotions.verdicts(db, list(known)),
     )
-    return _whole(engine.query(sqlfiles.find("trials", "arms").text, {"as_of": as_of}))
+    return counted(engine, sqlfiles, "arms", {"as_of": as_of})
 
 
-def verdicts(counted: pl.DataFrame, known: Mapping[str, Trial]) -> pl.DataFrame:
+def verdicts(found: pl.DataFrame, known: Mapping[str, Trial]) -> pl.DataFrame:
     """Judge every metric of every experiment."""
-    rows = counted.sort("tenant_id", "campaign").iter_rows(named=True)
+    rows = found.sort("tenant_id", "campaign").iter_rows(named=True)
     judged = [
         row
         for (_, campaign), group in groupby(rows, key=lambda row: (row["tenant_id"], row["campaign"]))
@@ -177,8 +149,8 @@ def _of_metric(trial: Trial, metric: str, rows: list[Row]) -> Iterator[dict[str,
             "successes": arm.successes,
             "sample_ratio_p": verdict.sample_ratio_p,
             "p_value": against.p_value if against else None,
-            **_columns("rate", rate(arm.successes, arm.subjects)),
-            **_columns("difference", against.difference if against else Interval()),
+            **estimate("rate", rate(arm.successes, arm.subjects)),
+            **estimate("difference", against.difference if against else Interval()),
         }
 
 
@@ -192,8 +164,8 @@ def _of_revenue(trial: Trial, rows: list[Row]) -> Iterator[dict[str, Any]]:
             **_common(trial, "revenue", row, None),
             "control": place == 0,
             "p_value": p,
-            **_columns("rate", Interval(one.mean if one.subjects else None)),
-            **_columns("difference", interval),
+            **estimate("rate", Interval(one.mean if one.subjects else None)),
+            **estimate("difference", interval),
         }
 
 
@@ -230,65 +202,3 @@ def _judged(trial: Trial, told: list[Arm], rows: list[Row]) -> Verdict:
         return verdict
     unchecked = "the weights were changed meanwhile, so the sizes of the arms are not checked"
     return replace(verdict, words=f"{verdict.words} ({unchecked})", sample_ratio_p=None)
-
-
-def groups(engine: Engine, sqlfiles: SqlFiles, days: int, as_of: datetime) -> pl.DataFrame:
-    """Count those whom a holdout's draw kept apart, and who of them converted within so many days."""
-    asked = {"as_of": as_of, "minutes": days * 24 * 60}
-    return _whole(engine.query(sqlfiles.find("trials", "groups").text, asked))
-
-
-def _whole(counted: pl.DataFrame) -> pl.DataFrame:
-    """The engine's sums of whole numbers, which it keeps wider than any is."""
-    return counted.with_columns(pl.selectors.decimal().cast(pl.Int64))
-
-
-def lifts(counted: pl.DataFrame, days: int) -> pl.DataFrame:
-    """Compare those whom a campaign was meant for with those it was kept from."""
-    rows = counted.sort("tenant_id", "campaign", "held_out").iter_rows(named=True)
-    found = []
-    for _, group in groupby(rows, key=lambda row: (row["tenant_id"], row["campaign"])):
-        match list(group):
-            case [treated, held_out]:
-                found.append(_lift(treated, held_out, days))
-    return pl.DataFrame(found, schema=LIFTS, orient="row")
-
-
-def _lift(treated: Row, held_out: Row, days: int) -> dict[str, Any]:
-    arm, control = (
-        Arm(name, row["subjects"], row["converted"])
-        for name, row in (("treated", treated), ("held out", held_out))
-    )
-    (against,) = compare(control, [arm])
-    revenue, p = mean_difference(
-        *(Amounts(row["subjects"], row["total"], row["squares"]) for row in (treated, held_out))
-    )
-    return {
-        "tenant_id": treated["tenant_id"],
-        "campaign": treated["campaign"],
-        "days": days,
-        **_columns("treated_rate", rate(arm.successes, arm.subjects)),
-        **_columns("held_out_rate", rate(control.successes, control.subjects)),
-        **_columns("difference", against.difference),
-        "p_value": against.p_value,
-        **_columns("revenue_difference", revenue),
-        "revenue_p_value": p,
-        "verdict": _words(against.difference, arm.subjects, significant=against.significant),
-    }
-
-
-def _words(difference: Interval, subjects: int, *, significant: bool) -> str:
-    if difference.value is None or difference.low is None or difference.high is None:
-        return "nothing to compare yet: on one side nobody's time is up"
-    if not significant:
-        return "no effect that chance does not explain"
-    more, low, high = (
-        round(value * subjects) for value in (difference.value, difference.low, difference.high)
-    )
-    if more < 0:
-        return f"{-more:,} conversions fewer than without it (95 %: {-high:,} to {-low:,})"
-    return f"{more:,} conversions more than without it (95 %: {low:,} to {high:,})"
-
-
-def _columns(name: str, interval: Interval) -> dict[str, float | None]:
-    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -1,0 +1,28 @@
+"""The rows that are counted and concluded: how they are read, and how an estimate is written in columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from automation_pipelines.engine import Engine
+from automation_pipelines.experiments import Interval
+from automation_pipelines.sqlfiles import SqlFiles
+
+Row = Mapping[str, Any]
+
+
+def counted(engine: Engine, sqlfiles: SqlFiles, name: str, values: Mapping[str, object]) -> pl.DataFrame:
+    """Run `sql/trials/<name>.sql`; its sums of whole numbers, which the engine keeps wider than any is."""
+    found = engine.query(sqlfiles.find("trials", name).text, values)
+    return found.with_columns(pl.selectors.decimal().cast(pl.Int64))
+
+
+def estimated(name: str) -> dict[str, pl.DataType]:
+    """The columns of an estimate: the figure and its interval."""
+    return dict.fromkeys((name, f"{name}_low", f"{name}_high"), pl.Float64())
+
+
+def estimate(name: str, interval: Interval) -> dict[str, float | None]:
+    """The same with their values."""
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
