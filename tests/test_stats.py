@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from automation_pipelines import decisions
 from automation_pipelines.catalogue.measures import VIEWS
-from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, PUBLISHED
+from automation_pipelines.catalogue.statistics import CAMPAIGN_DAILY, DAILY, PUBLISHED, SPEND_DAILY
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.stats import feedback, stats
 from automation_pipelines.demo.crm import build_crm
@@ -391,6 +391,18 @@ def front(database: Database, files: FileStore, tmp_path: Path) -> Front:
     build_crm(f"sqlite:///{crm}", as_of=NOON, customers=50)
     made = Settings(home=tmp_path, crm_url=f"sqlite:///{crm}")
     return Front(Installation(made, database, files, SQL), NOON, "tester")
+
+
+def test_small_figures_are_shown_with_the_digits_that_say_something(front: Front) -> None:
+    columns = ", ".join(column.name for column in SPEND_DAILY.columns)
+    day = "DATE '2026-05-01', 1"
+    rows = f"({day}, 'a', 's', NULL, 'email', 1, 0.00884), ({day}, 'b', 's', NULL, 'sms', 0, 0.0)"
+    with duckdb.connect(str(front.settings.analytics)) as connection:
+        connection.execute(f"CREATE TABLE spend_daily AS FROM (VALUES {rows}) AS t ({columns})")
+    said = CliRunner().invoke(stats, ["show", "spend_daily"], obj=front).output
+    assert "sent 1, cost 0.00884" in said
+    assert "cost 0 " in said
+    assert "sent 0" not in said
 
 
 def test_the_commands_restate_publish_show_and_ingest(front: Front, tmp_path: Path) -> None:

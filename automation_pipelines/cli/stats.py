@@ -159,7 +159,7 @@ def show(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Show a published table or view; zeros are left out."""
+    """Show a published table or view; counts of zero are left out."""
     path = front.settings.analytics
     if not path.exists():
         msg = f"nothing is published at {path}: run `automation stats publish`"
@@ -208,22 +208,33 @@ def _shown(table: str, names: tuple[str, ...]) -> _Shown:
 
 
 def _compact(rows: pl.DataFrame, title: str, key: Sequence[str]) -> Table:
-    """Lay out the key in columns and what is not zero in words: it fits any terminal."""
+    """Lay out the key in columns and what is there in words: it fits any terminal."""
     table = Table(title=title, title_justify="left")
     for name in key:
         table.add_column(name, no_wrap=True)
     table.add_column("numbers")
     for row in rows.iter_rows(named=True):
-        said = (f"{name} {_short(name, value)}" for name, value in row.items() if name not in key and value)
+        told = {name: value for name, value in row.items() if name not in key and _says(value)}
+        said = (f"{name} {_short(name, value)}" for name, value in told.items())
         table.add_row(*(str(row[name]) for name in key), ", ".join(said))
     return table
+
+
+def _says(value: object) -> bool:
+    """An estimate of 0 says something, a count of 0 does not."""
+    return isinstance(value, float) or bool(value)
 
 
 def _short(name: str, value: object) -> str:
     if not isinstance(value, float):
         return str(value)
     share = name in MEASURES and MEASURES[name].unit is Unit.SHARE
-    return f"{value:.2%}" if share else f"{value:.1f}"
+    return f"{value:.2%}" if share else _three_digits(value)
+
+
+def _three_digits(value: float) -> str:
+    """Three digits that say something: a rate of 0.00884 is not 0.0."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
 
 
 @click.group()
