@@ -29,7 +29,7 @@ from tests.reported import TENANT, frame, published
 
 APRIL = Period.of_month(date(2026, 4, 1))
 OF_TENANT, OF_CAMPAIGN = Question(TENANT, None, APRIL), Question(None, "spring-offer", APRIL)
-NAME = '<b onclick="x()">Harbour & Söhne</b> {{7*7}} $x$'
+NAME = '<b onclick="x()">Harb & Söhne #0e00ff</b> {{7*7}} $x$'
 NAMES = Path(__file__).parents[2] / "shared" / "cases" / "names_sample.jsonl"
 Change = Callable[[str], Path]
 

@@ -7,7 +7,7 @@ run to the next is written, so the same data makes the same bytes.
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
@@ -29,6 +29,7 @@ _PARAMETERS: Any = {
 _CUT = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<defs>\s*</defs>|<!--.*?-->", re.DOTALL)
 _FAMILY = re.compile(r"font-family: [^;\"]*;? ?")
 _UNTURNED = re.compile(r' transform="rotate\(-?0 [^)]*\)"')
+_TAG = re.compile(r"<[^>]*>")
 _SPACES = re.compile(r"\s*\n\s*")
 
 
@@ -82,10 +83,17 @@ def _figure(chart: Chart) -> "Figure":
 
 def _inner(svg: str, name: str) -> str:
     text = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
-    for found in (_CUT, _FAMILY, _UNTURNED):
-        text = found.sub("", text)
+    text = _CUT.sub("", text)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
-    text = re.sub(r' id="([^"]*)"', lambda one: f' id="{name}-{one[1]}"' if one[1] in used else "", text)
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = re.sub(r"#0e00([0-9a-f]{2})", lambda one: f"var(--{by_number(int(one[1], 16))})", text)
+    # What people wrote stands between tags and stays as it is.
+    text = _TAG.sub(lambda tag: _ours(tag[0], name, used), text)
     return _SPACES.sub("\n", text).strip()
+
+
+def _ours(tag: str, name: str, used: Collection[str]) -> str:
+    """A tag with the page's letters and colours, and an id only where something refers to it."""
+    for found in (_FAMILY, _UNTURNED):
+        tag = found.sub("", tag)
+    tag = re.sub(r' id="([^"]*)"', lambda one: f' id="{name}-{one[1]}"' if one[1] in used else "", tag)
+    tag = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
+    return re.sub(r"#0e00([0-9a-f]{2})", lambda one: f"var(--{by_number(int(one[1], 16))})", tag)
