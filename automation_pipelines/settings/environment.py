@@ -295,7 +295,7 @@ class Settings(BaseSettings):
         description="Delay before the first retry in milliseconds; doubles with each one.",
     )
     lease_seconds: int = Field(default=300, ge=1, description="How long a claimed job stays claimed.")
-    claim_batch: int = Field(default=500, ge=1, description="Jobs taken per claim.")
+    claim_batch: int = Field(default=1000, ge=1, description="Jobs taken per claim.")
     breaker_failures: int = Field(
         default=5,
         ge=1,
