@@ -91,12 +91,13 @@ def too_early(experiment: Experiment, apart: timedelta) -> str | None:
     """Why the rest falls due before the test share had its time to act; `apart`: between its messages."""
     if experiment.promote is None or experiment.time_to_act + apart <= experiment.rest_waits:
         return None
-    lie = f" and its messages lie up to {_hours(apart)} apart" if apart else ""
+    lie = f" and its messages lie up to {in_hours(apart)} apart" if apart else ""
     return (
-        f"the rest falls due after {_hours(experiment.rest_waits)}, but the test share has "
-        f"{_hours(experiment.time_to_act)} to act{lie}: make promote.after longer, or horizon shorter"
+        f"the rest falls due after {in_hours(experiment.rest_waits)}, but the test share has "
+        f"{in_hours(experiment.time_to_act)} to act{lie}: make promote.after longer, or horizon shorter"
     )
 
 
-def _hours(length: timedelta) -> str:
+def in_hours(length: timedelta) -> str:
+    """A length of time, in words."""
     return f"{length / timedelta(hours=1):g} hours"

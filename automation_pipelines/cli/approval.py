@@ -5,11 +5,9 @@ from datetime import date, datetime
 import click
 from rich.table import Table
 
-from automation_pipelines.cli.front import Front
+from automation_pipelines.cli.front import DAY, Front
 from automation_pipelines.cli.tables import say, when
 from automation_pipelines.ledger import guards
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command("guards")
@@ -34,7 +32,7 @@ def held(front: Front, *, name: str | None, everything: bool) -> None:
 
 def _answering(name: str, help_text: str, said: str) -> click.Command:
     @click.argument("campaign")
-    @click.option("--day", type=_DAY, help="UTC day; default: the newest that waits for an answer.")
+    @click.option("--day", type=DAY, help="UTC day; default: the newest that waits for an answer.")
     @click.pass_obj
     def command(front: Front, *, campaign: str, day: datetime | None) -> None:
         wanted: date | None = day.date() if day else None

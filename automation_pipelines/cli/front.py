@@ -105,6 +105,7 @@ class Number(click.types.IntParamType):
 
 MOMENT = Moment()
 NUMBER = Number()
+DAY = click.DateTime(formats=["%Y-%m-%d"])
 ROWS = click.IntRange(min=1)
 """How many rows a command lists."""
 

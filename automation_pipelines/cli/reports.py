@@ -5,12 +5,11 @@ from pathlib import Path
 
 import click
 
-from automation_pipelines.cli.front import NUMBER, Front
+from automation_pipelines.cli.front import DAY, NUMBER, Front
 from automation_pipelines.errors import RefusedError
 from automation_pipelines.reports import Period, Question
 from automation_pipelines.reports import report as answered
 
-DAY = click.DateTime(formats=["%Y-%m-%d"])
 MONTH = click.DateTime(formats=["%Y-%m"])
 
 

@@ -1,13 +1,13 @@
 """`automation campaign show`: one campaign as people read it, its steps, and its versions."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 
 import click
 from rich.table import Table
 from rich.text import Text
 
 from automation_pipelines.campaign import Experiment, Step
+from automation_pipelines.campaign.experiment import in_hours
 from automation_pipelines.cli import history
 from automation_pipelines.cli.front import Front
 from automation_pipelines.cli.tables import say, when
@@ -51,16 +51,12 @@ def _print(details: Details, reasons: Iterable[str]) -> None:
 
 def _tests(experiment: Experiment) -> Iterator[str]:
     """What is measured of the variants, and what becomes of the winner."""
-    yield f"experiment: {experiment.metric} within {_hours(experiment.time_to_act)},"
+    yield f"experiment: {experiment.metric} within {in_hours(experiment.time_to_act)},"
     yield f"a change of {experiment.effect:g} is worth finding"
     if experiment.promote is not None:
         yield f"(first {experiment.promote.share:g} %,"
-        yield f"the rest {_hours(experiment.rest_waits)} later with the winner;"
+        yield f"the rest {in_hours(experiment.rest_waits)} later with the winner;"
         yield "`automation campaign experiment` says how it stands)"
-
-
-def _hours(length: timedelta) -> str:
-    return f"{length / timedelta(hours=1):g} hours"
 
 
 def _falls(step: Step) -> Iterator[str]:

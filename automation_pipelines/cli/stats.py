@@ -12,7 +12,7 @@ from rich.table import Table
 
 from automation_pipelines.catalogue.measures import MEASURES, VIEWS, Unit, View, summed
 from automation_pipelines.catalogue.statistics import PUBLISHED, STATISTICS
-from automation_pipelines.cli.front import NUMBER, ROWS, Front
+from automation_pipelines.cli.front import DAY, NUMBER, ROWS, Front
 from automation_pipelines.cli.tables import counted, say, say_json
 from automation_pipelines.errors import FiguresError, RefusedError
 from automation_pipelines.extraction import extract
@@ -29,7 +29,6 @@ from automation_pipelines.stats.postgres import publish_copy
 
 _NIGHT = timedelta(hours=25)
 """Since the night before, and a little more."""
-DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.group()
