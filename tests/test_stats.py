@@ -396,12 +396,12 @@ def front(database: Database, files: FileStore, tmp_path: Path) -> Front:
 def test_small_figures_are_shown_with_the_digits_that_say_something(front: Front) -> None:
     columns = ", ".join(column.name for column in SPEND_DAILY.columns)
     day = "DATE '2026-05-01', 1"
-    rows = f"({day}, 'a', 's', NULL, 'email', 1, 0.00884), ({day}, 'b', 's', NULL, 'sms', 0, 0.0)"
+    rows = f"({day}, 'a', 's', NULL, 'email', 1, 0.00884::DOUBLE), ({day}, 'b', 's', NULL, 'sms', 0, 0.0)"
     with duckdb.connect(str(front.settings.analytics)) as connection:
         connection.execute(f"CREATE TABLE spend_daily AS FROM (VALUES {rows}) AS t ({columns})")
     said = CliRunner().invoke(stats, ["show", "spend_daily"], obj=front).output
     assert "sent 1, cost 0.00884" in said
-    assert "cost 0 " in said
+    assert "│ cost 0 " in said
     assert "sent 0" not in said
 
 
