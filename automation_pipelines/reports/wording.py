@@ -56,10 +56,8 @@ METRICS = {
     "converted": "converted",
     "delivered": "reached the mailbox",
     "opened": "opened it",
-    "revenue": "revenue",
 }
 """What experiments are decided by: "how many …"."""
-
 
 MODELS = {
     "last": "each to the last message before it",

@@ -38,10 +38,6 @@ class _Measure:
     column: str
     days: int
 
-    @property
-    def start(self) -> timedelta:
-        return timedelta(days=self.days)
-
     def __str__(self) -> str:
         return "in the last 24 hours" if self.days == 1 else f"in the last {self.days} days"
 
@@ -151,7 +147,7 @@ def _past(db: Database, ways: Collection[tuple[int, str, str]], measure: _Measur
     """The same of the weeks before; asked only where something is above its limit."""
     if not ways:
         return {}
-    until = now - measure.start
+    until = now - timedelta(days=measure.days)
     since = {number: until - BASELINE for number, *_ in ways}
     span = Span(since, until, until)
     return _counts(

@@ -14,6 +14,7 @@ from automation_pipelines.ledger import stops, watching
 from automation_pipelines.ledger.campaigns import CampaignStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.stops import Stop
+from automation_pipelines.ledger.watching import Paused
 from automation_pipelines.model import Purpose
 from automation_pipelines.settings.watching import Watch
 from automation_pipelines.watch.campaigns import Judged, campaigns
@@ -63,11 +64,15 @@ def look(db: Database, now: datetime, limits: Watch) -> Seen:
 
 def standing(db: Database) -> list[Finding]:
     """What is paused and stopped now; reads two small tables."""
-    paused = [Finding("paused", f"campaign {one.campaign}", str(one)) for one in watching.paused(db)]
-    stopped = [
-        Finding("stopped", f"tenant {one.tenant_id} by {one.channel}", str(one)) for one in stops.in_force(db)
-    ]
-    return [*paused, *stopped]
+    return [*map(_paused, watching.paused(db)), *map(_stopped, stops.in_force(db))]
+
+
+def _paused(one: Paused) -> Finding:
+    return Finding("paused", f"campaign {one.campaign}", str(one))
+
+
+def _stopped(one: Stop) -> Finding:
+    return Finding("stopped", f"tenant {one.tenant_id} by {one.channel}", str(one))
 
 
 def _pauses(one: Judged, limits: Watch) -> bool:
@@ -92,8 +97,7 @@ def _pause(db: Database, judged: Sequence[Judged], now: datetime, limits: Watch)
             CampaignStore(db).pause(campaign, watching.BY, now, because="; ".join(words))
         except RefusedError:  # somebody was quicker, and tells
             continue
-        paused = watching.Paused(campaign, now, "; ".join(words))
-        yield Finding("paused", f"campaign {campaign}", str(paused))
+        yield _paused(Paused(campaign, now, "; ".join(words)))
 
 
 def _stop(
@@ -108,7 +112,7 @@ def _stop(
             because.setdefault((lane.tenant_id, "email"), []).append(lane.words)
     wanted = [Stop(tenant, channel, "; ".join(words), now) for (tenant, channel), words in because.items()]
     done = stops.stop(db, wanted, by=watching.BY) if wanted else []
-    return [Finding("stopped", f"tenant {one.tenant_id} by {one.channel}", str(one)) for one in done]
+    return [_stopped(one) for one in done]
 
 
 def _warnings(

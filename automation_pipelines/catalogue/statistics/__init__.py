@@ -9,6 +9,7 @@ from automation_pipelines.catalogue.statistics.customers import COHORT_RETENTION
 from automation_pipelines.catalogue.statistics.definitions import MEASURES_TABLE
 from automation_pipelines.catalogue.statistics.journeys import TIMELINE_PROGRESS, WORKFLOW_RUNS
 from automation_pipelines.catalogue.statistics.messages import MESSAGE_FACTS
+from automation_pipelines.catalogue.statistics.names import CAMPAIGN_STEPS, TENANTS
 from automation_pipelines.catalogue.statistics.overview import TENANT_OVERVIEW
 from automation_pipelines.catalogue.statistics.responses import (
     DECISION_DAILY,
@@ -30,8 +31,6 @@ from automation_pipelines.catalogue.statistics.segments import (
     SEGMENT_MEMBERSHIP,
 )
 from automation_pipelines.catalogue.statistics.service import JOB_HEALTH, SLA_DAILY
-from automation_pipelines.catalogue.statistics.tenants import TENANTS
-from automation_pipelines.catalogue.statistics.titles import CAMPAIGN_STEPS
 from automation_pipelines.catalogue.statistics.trials import HOLDOUT_LIFT, VARIANT_RESULTS
 from automation_pipelines.catalogue.types import Statistic
 

@@ -14,7 +14,7 @@ def _fifth(name: str, doc: str) -> Column:
 
 
 def _counts(documented: Iterable[tuple[str, str]]) -> tuple[Column, ...]:
-    return tuple(count(f"{name}", f"Of these, messages that they {doc}.") for name, doc in documented)
+    return tuple(count(name, f"Of these, messages that they {doc}.") for name, doc in documented)
 
 
 ENGAGEMENT_SCORE = Statistic(

@@ -51,8 +51,10 @@ CONVERSION_FACTS = Statistic(
         Column("conversion_id", Type.ID, "Key of the conversion in the CRM.", required=True),
         TENANT,
         Column("customer_id", Type.ID, "The customer who converted.", required=True),
-        *(CONVERSIONS.column(name) for name in ("converted_at", "amount", "currency", "cancelled_at")),
-        *(CONVERSIONS.column(name) for name in ("updated_at",)),
+        *(
+            CONVERSIONS.column(name)
+            for name in ("converted_at", "amount", "currency", "cancelled_at", "updated_at")
+        ),
     ),
     key=("conversion_id",),
     reads=(
