@@ -190,6 +190,12 @@ def test_without_a_period_it_is_the_last_thirty_days(analytics: Path) -> None:
     assert str(page(analytics, Question(TENANT)).period) == "April 2026"
 
 
+def test_a_period_of_nobodys_choice_has_what_came_after_the_last_message(changed: Change) -> None:
+    kept = changed("DELETE FROM campaign_daily WHERE campaign = 'spring-offer' AND day > DATE '2026-04-10'")
+    told = page(kept, Question(None, "spring-offer"))
+    assert str(told.period) == "12 March to 30 April 2026"
+
+
 @pytest.mark.parametrize(
     ("question", "words"),
     [

@@ -39,8 +39,9 @@ def report(
 ) -> None:
     """Write what came of a campaign, or of all campaigns of a tenant, as one HTML page.
 
-    Without a period: the last 30 days that there are numbers of. It reads the published statistics alone
-    (`automation stats publish`), and the page needs nothing else: send it, print it, keep it.
+    Without a period: the last 30 days that messages fell due on, and what was earned after them. It reads
+    the published statistics alone (`automation stats publish`), and the page needs nothing else: send it,
+    print it, keep it.
     """
     if campaign is None and tenant is None:
         msg = "about whom? Give --campaign ID or --tenant ID, or both for a campaign's part at a tenant"

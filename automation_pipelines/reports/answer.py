@@ -1,6 +1,6 @@
 """A question answered: the file opened, everything read and told."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -27,7 +27,8 @@ def _page(published: Published, question: Question) -> Page:
     days = published.days(question)
     if days is None:
         raise RefusedError(_unknown(published, question))
-    asked = Asked(published, question, question.period or _latest(days))
+    until = max(days.last, published.credited_until(question) or days.last)
+    asked = Asked(published, question, question.period or _latest(days, until))
     tenant = "" if question.tenant is None else asked.tenant(question.tenant)
     told = not asked.rows("campaign_daily").is_empty()
     return Page(
@@ -36,14 +37,15 @@ def _page(published: Published, question: Question) -> Page:
         tenant if asked.of_campaign else "",
         asked.period,
         not asked.before("campaign_daily").is_empty(),
-        min(days.last, asked.period.last),
+        min(until, asked.period.last),
         key_figures(asked) if told else (),
         sections(asked) if told else (_nothing(asked, days),),
     )
 
 
-def _latest(days: Period) -> Period:
-    return Period(max(days.first, days.last - _USUALLY), days.last)
+def _latest(days: Period, until: date) -> Period:
+    """What a broadcast earns comes in the days after it."""
+    return Period(max(days.first, days.last - _USUALLY), until)
 
 
 def _nothing(asked: Asked, days: Period) -> Section:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,11 @@ class Published:
         return Period(
             *rows.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
         )
+
+    def credited_until(self, question: Question) -> date | None:
+        """The last day with a conversion that is credited to a message."""
+        rows = self.rows("attribution_daily", question)
+        if rows.is_empty():
+            return None
+        days: list[date] = rows.filter(pl.col("campaign").is_not_null())["day"].to_list()
+        return max(days, default=None)
