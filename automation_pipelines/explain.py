@@ -6,13 +6,14 @@ for them `standing` looks at the CRM as it is now.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from automation_pipelines import decisions
+from automation_pipelines.campaign.experiment import in_hours
 from automation_pipelines.installation import Installation
 from automation_pipelines.ledger import stops
 from automation_pipelines.ledger.fallbacks import channels_of
@@ -76,7 +77,7 @@ def standing(installation: Installation, *, subject: str, campaign: str, now: da
     row: dict[str, Any] = rows.row(-1, named=True) if len(rows) else {"holds": False, "draw": None}
     holds, draw = row.pop("holds"), row.pop("draw")
     promote = spec.experiment.promote if spec.experiment else None
-    waits = f"waits {spec.rest_waits / timedelta(hours=1):g} hours for what the others show"
+    waits = f"waits {in_hours(spec.rest_waits)} for what the others show"
     told = None if promote is None or draw is None else _part(draw, promote.share, waits)
     return Standing(spec.audience, holds, row, told)
 

@@ -23,11 +23,9 @@ from automation_pipelines.planning.schedule import slots as slots_of
 _DAY = timedelta(days=1)
 Slots = Callable[[ActiveCampaign], Iterable[int]]
 """The occurrences of a broadcast that are looked at."""
-NEW = pl.Schema({**VERDICTS, "since": pl.Int64()})
+_NEW = pl.Schema({**VERDICTS, "since": pl.Int64()})
 """A verdict to be written, and the version since which the experiment has been what was judged."""
-
-
-OVERVIEW = pl.Schema(
+_OVERVIEW = pl.Schema(
     {
         **dict.fromkeys(("tenant_id", "occurrence"), pl.Int64()),
         "variant": pl.String(),
@@ -111,18 +109,18 @@ def _counting(told: pl.DataFrame, active: ActiveCampaign) -> pl.DataFrame:
 def new(
     record: Record, campaigns: Sequence[ActiveCampaign], told: pl.DataFrame, clock: Clock
 ) -> pl.DataFrame:
-    """The verdicts (`NEW`) that are due and not among those told."""
+    """The verdicts (`VERDICTS` and `since`) that are due and not among those told."""
     among = _promoting(campaigns)
     as_of = clock.as_of
     decided = {*told.select("campaign", "tenant_id", "occurrence").iter_rows()}
     rows = [
         _row(one, verdict, as_of)
-        for one in standings(record, list(among.values()), as_of, _due_slots(clock))
+        for one in _standings(record, list(among.values()), as_of, _due_slots(clock))
         if (one.active.spec.id, one.tenant_id, one.occurrence) not in decided and one.due(as_of)
         for verdict in [one.judged(as_of)]
         if one.final(verdict)
     ]
-    return pl.DataFrame(rows, schema=NEW, orient="row")
+    return pl.DataFrame(rows, schema=_NEW, orient="row")
 
 
 def overview(record: Record, active: ActiveCampaign, as_of: datetime) -> pl.DataFrame:
@@ -131,26 +129,26 @@ def overview(record: Record, active: ActiveCampaign, as_of: datetime) -> pl.Data
     recorded = [] if told is None else told.to_dicts()
     decided = {(one["tenant_id"], one["occurrence"]) for one in recorded}
     rows = [
-        (one["tenant_id"], one["occurrence"], *_shown(arm), one["words"], one["decided_at"])
+        (
+            *(one["tenant_id"], one["occurrence"]),
+            *(arm["variant"], arm["subjects"], arm["successes"]),
+            *(one["words"], one["decided_at"]),
+        )
         for one in recorded
         for arm in json.loads(one["numbers"])["arms"]
     ]
     rows += [
         (one.tenant_id, one.occurrence, arm.id, arm.subjects, arm.successes, words, None)
-        for one in standings(
+        for one in _standings(
             record, [active], as_of, lambda one: _slots(one, as_of - 31 * _DAY, as_of + _DAY)
         )
         if (one.tenant_id, one.occurrence) not in decided
         for words in [one.judged(as_of).words]
         for arm in one.arms
     ]
-    return pl.DataFrame(rows, schema=OVERVIEW, orient="row").sort(
+    return pl.DataFrame(rows, schema=_OVERVIEW, orient="row").sort(
         "tenant_id", "occurrence", maintain_order=True
     )
-
-
-def _shown(arm: Mapping[str, object]) -> tuple[object, ...]:
-    return arm["variant"], arm["subjects"], arm["successes"]
 
 
 def _promoting(campaigns: Sequence[ActiveCampaign]) -> dict[str, ActiveCampaign]:
@@ -159,13 +157,13 @@ def _promoting(campaigns: Sequence[ActiveCampaign]) -> dict[str, ActiveCampaign]
 
 def _row(one: Standing, verdict: Verdict, as_of: datetime) -> tuple[object, ...]:
     version, since = one.active.version, one.active.experiment_since
-    told = (verdict.winner, verdict.words, json.dumps(numbers_of(one.arms, verdict)))
+    told = (verdict.winner, verdict.words, json.dumps(_numbers(one.arms, verdict)))
     # Of a slot it is when the rest begins to fall due, whenever a tick sees it: who is due before was drawn.
     at = one.first_due + one.active.spec.rest_waits if one.active.spec.has_slots else as_of
     return (one.active.spec.id, one.tenant_id, one.occurrence, *told, version, at, since)
 
 
-def numbers_of(arms: Sequence[Arm], verdict: Verdict) -> dict[str, object]:
+def _numbers(arms: Sequence[Arm], verdict: Verdict) -> dict[str, object]:
     """What was judged, as it is kept."""
     against = {one.arm: one for one in verdict.comparisons}
     return {
@@ -179,7 +177,7 @@ def numbers_of(arms: Sequence[Arm], verdict: Verdict) -> dict[str, object]:
     }
 
 
-def standings(
+def _standings(
     record: Record, campaigns: Sequence[ActiveCampaign], as_of: datetime, slots: Slots
 ) -> Iterator[Standing]:
     """How the undecided experiments of these campaigns stand, as far as subjects had their time to act."""
