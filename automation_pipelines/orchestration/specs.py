@@ -23,8 +23,6 @@ COPY = dg.AssetKey("analytics_copy")
 CAMPAIGNS, STORAGE = dg.AssetKey("campaigns"), dg.AssetKey("storage")
 PAYLOADS, WATCH = dg.AssetKey("payloads"), dg.AssetKey("watch")
 
-_NO_DATA = ("measure_definitions", "terms")
-"""Inputs of statistics that are words of the catalogue or the settings, and no asset."""
 _OWNERS = {name: [f"team:{name}"] for name in ("crm", "campaigns", "delivery", "analytics", "operations")}
 
 
@@ -185,34 +183,26 @@ def delivery_specs(database: str) -> dict[dg.AssetKey, dg.AssetSpec]:
     return {spec.key: spec for spec in (deliveries, feedback)}
 
 
+_INPUTS: dict[str, tuple[dg.AssetKey, ...]] = {
+    **{name: (statistic_key(name),) for name in STATISTICS},
+    **dict.fromkeys(("profiles", "declared_steps", "subject_orders"), (JOBS,)),
+    **dict.fromkeys(("queue", "running_campaigns", "last_tick"), (JOBS,)),
+    **dict.fromkeys(("arms", "verdicts", "groups", "lifts"), (JOBS,)),
+    "ledger": (DELIVERIES,),
+    "events": (FEEDBACK,),
+    "held": (DECISIONS, JOBS),
+    "audiences_seen": tuple(map(audience_key, AUDIENCES)),
+    "campaign_audiences": (CAMPAIGNS,),
+    "segments_seen": tuple(
+        audience_key(each.name) for each in AUDIENCES.values() if each.anchor is Anchor.SCHEDULE
+    ),
+}
+"""The assets that inputs of statistics come from; others are settings, or words of the catalogue."""
+
+
 def daily_specs(days: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     """The statistics that are filed by UTC day."""
-    segments = [audience_key(each.name) for each in AUDIENCES.values() if each.anchor is Anchor.SCHEDULE]
-    inputs = {
-        "ledger": [DELIVERIES],
-        "events": [FEEDBACK],
-        "held": [DECISIONS, JOBS],
-        "profiles": [JOBS],
-        "audiences_seen": [audience_key(name) for name in AUDIENCES],
-        "campaign_audiences": [CAMPAIGNS],
-        "segments_seen": segments,
-    }
-    return [
-        _statistic_spec(
-            each,
-            [
-                *(key for name in each.inputs for key in inputs.get(name, _statistic_keys(name))),
-                *(crm_key(read.source) for read in each.reads),
-            ],
-            days,
-        )
-        for each in DAILY
-    ]
-
-
-def _statistic_keys(name: str) -> list[dg.AssetKey]:
-    """The statistic of that name, where there is one: some inputs are no assets."""
-    return [statistic_key(name)] if name in STATISTICS else []
+    return [_statistic_spec(each, days) for each in DAILY]
 
 
 def published_specs() -> list[dg.AssetSpec]:
@@ -227,19 +217,7 @@ def published_specs() -> list[dg.AssetSpec]:
         owners=_OWNERS["analytics"],
         kinds={"duckdb"},
     )
-    specs = [
-        _statistic_spec(
-            each,
-            [
-                statistic_key(name) if name in STATISTICS else JOBS
-                for name in each.inputs
-                if name not in _NO_DATA
-            ],
-            None,
-        )
-        for each in DERIVED
-    ]
-    return [*specs, analytics]
+    return [*(_statistic_spec(each, None) for each in DERIVED), analytics]
 
 
 def copy_spec() -> dg.AssetSpec:
@@ -255,12 +233,11 @@ def copy_spec() -> dg.AssetSpec:
     )
 
 
-def _statistic_spec(
-    statistic: Statistic, deps: Iterable[dg.AssetKey], days: dg.PartitionsDefinition | None
-) -> dg.AssetSpec:
+def _statistic_spec(statistic: Statistic, days: dg.PartitionsDefinition | None) -> dg.AssetSpec:
+    frames = (key for name in statistic.inputs for key in _INPUTS.get(name, ()))
     return dg.AssetSpec(
         statistic_key(statistic.name),
-        deps=list(deps),
+        deps=[*frames, *(crm_key(read.source) for read in statistic.reads)],
         description=f"One row is {statistic.row}. `sql/stats/{statistic.name}.sql`.",
         group_name=STATISTIC,
         owners=_OWNERS["analytics"],
