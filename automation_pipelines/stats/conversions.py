@@ -10,7 +10,6 @@ import polars as pl
 
 from automation_pipelines.catalogue.statistics.returns import CONVERSION_FACTS
 from automation_pipelines.catalogue.types import InRange
-from automation_pipelines.engine import open_engine
 from automation_pipelines.extraction import Crm, Demand, Selection, extract
 from automation_pipelines.files import FileStore
 from automation_pipelines.sqlfiles import SqlFiles
@@ -51,10 +50,8 @@ def _read_to(files: FileStore) -> datetime | None:
     paths = files.paths(dataset(CONVERSION_FACTS))
     if not paths:
         return None
-    statement = "SELECT max(updated_at) AS latest FROM read_parquet($paths)"
-    with open_engine() as engine:
-        found = engine.query(statement, {"paths": [str(path) for path in paths]})
-    latest: datetime | None = found.item()
+    newest = pl.scan_parquet(paths, hive_partitioning=False).select(pl.col("updated_at").max()).collect()
+    latest: datetime | None = newest.item()
     return latest
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from automation_pipelines.catalogue.measures import MEASURES
-from automation_pipelines.reports.asked import Asked
+from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Bar, Bars, Group
 from automation_pipelines.reports.numerals import count, share
 from automation_pipelines.reports.parts import Numbers, Section
@@ -17,7 +17,7 @@ _SHOWN = (_CLICKS, "told_conversion_rate", "bounce_rate", "unsubscribe_rate")
 def campaigns(asked: Asked) -> Section:
     """Those that sent most first."""
     title, rows = "Campaigns", asked.rows("campaign_daily")
-    if rows.is_empty() or not rows["sent"].sum():
+    if not total(rows, "sent"):
         words = "No campaign sent anything in this period."
         return asked.nothing("campaigns", title, "campaign_daily", words)
     measured = rates(rows, "campaign_daily", ["campaign"]).filter(pl.col("sent") > 0)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from automation_pipelines.reports.asked import Asked
+from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Bar, Bars, Group
 from automation_pipelines.reports.numerals import count, counted, share
 from automation_pipelines.reports.parts import Numbers, Section
@@ -22,7 +22,7 @@ def funnel(asked: Asked) -> Section:
     """Per step of a campaign; of a tenant, all messages together."""
     title = "From planned to converted" if not asked.of_campaign else "From planned to converted, by step"
     rows = asked.rows("step_funnel")
-    if rows.is_empty() or not rows["planned"].sum():
+    if not total(rows, "planned"):
         return asked.nothing("funnel", title, "step_funnel", "No message was planned in this period.")
     whole = rows.select(pl.col(list(STAGES)).sum()).row(0, named=True)
     steps = _steps(asked, rows)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from automation_pipelines.experiments import Interval
-from automation_pipelines.reports.asked import Asked, Rate
+from automation_pipelines.reports.asked import Asked, Rate, total
 from automation_pipelines.reports.charts import Estimate, Forest, Mark, Tone, Unit
 from automation_pipelines.reports.numerals import count, share, span
 from automation_pipelines.reports.parts import Numbers, Section
@@ -25,7 +25,7 @@ _LINES = (
 def mailboxes(asked: Asked) -> Section:
     """Complaints with their interval against the limits that providers publish."""
     title, rows = "Does mail arrive", asked.rows("deliverability_daily")
-    if rows.is_empty() or not rows["sent"].sum():
+    if not total(rows, "sent"):
         return asked.nothing("mailboxes", title, "deliverability_daily", "No e-mail was sent in this period.")
     summed = rows.group_by("mailbox").agg(pl.col(_COUNTS).sum()).filter(pl.col("sent") > 0)
     providers = summed.sort("sent", "mailbox", descending=[True, False]).rows(named=True)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from automation_pipelines.reports.asked import Asked
+from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Series, Timeline, Tone
 from automation_pipelines.reports.numerals import count, share
 from automation_pipelines.reports.parts import Numbers, Section
@@ -12,7 +12,7 @@ from automation_pipelines.reports.period import said
 def service(asked: Asked) -> Section | None:
     """By day of the deadline; a tenant without deadlines has no such section."""
     rows = asked.rows("sla_daily")
-    if rows.is_empty() or not rows["deadlines"].sum():
+    if not total(rows, "deadlines"):
         return None
     days = asked.period.days
     met = dict(rows.group_by("day").agg(pl.col("resolved_in_time").sum()).iter_rows())
@@ -44,9 +44,7 @@ _SHOWN = ("deadlines", "resolved_in_time", "breaches", "unresolved", "escalated_
 
 
 def _finding(rows: pl.DataFrame) -> str:
-    met, missed, escalated = (
-        int(rows[name].sum()) for name in ("resolved_in_time", "breaches", "escalated_1")
-    )
+    met, missed, escalated = (total(rows, name) for name in ("resolved_in_time", "breaches", "escalated_1"))
     if not met + missed:
         return "No deadline has come to pass yet."
     words = f"{share(met / (met + missed))} of {count(met + missed)} enquiries were answered in time"

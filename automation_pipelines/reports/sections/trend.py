@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from automation_pipelines.catalogue.measures import MEASURES
-from automation_pipelines.reports.asked import Asked
+from automation_pipelines.reports.asked import Asked, total
 from automation_pipelines.reports.charts import Series, Timeline, Tone
 from automation_pipelines.reports.numerals import count, share
 from automation_pipelines.reports.parts import Numbers, Section
@@ -19,7 +19,7 @@ _MOST = 62
 def trend(asked: Asked) -> Section:
     """By day, or by week of Mondays where the period is long."""
     title, rows = "Sent and clicked over time", asked.rows("campaign_daily")
-    if rows.is_empty() or not rows["sent"].sum():
+    if not total(rows, "sent"):
         return asked.nothing("trend", title, "campaign_daily", "Nothing was sent in this period.")
     days = asked.period.days
     by_week = len(days) > _MOST
