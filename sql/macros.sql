@@ -7,6 +7,9 @@ CREATE OR REPLACE MACRO hash63(key) AS
 -- An instant or date as whole minutes since 1970-01-01T00:00Z.
 CREATE OR REPLACE MACRO minutes_of(moment) AS CAST(floor(epoch(moment) / 60) AS BIGINT);
 
+-- How many minutes lie between two instants, fractions of them included.
+CREATE OR REPLACE MACRO minutes_between(since, until) AS (epoch(until) - epoch(since)) / 60.0;
+
 -- An e-mail address as it is compared: trimmed, the whole in lower case.
 CREATE OR REPLACE MACRO normal_email(address) AS lower(trim(address));
 

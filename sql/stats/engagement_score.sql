@@ -12,7 +12,7 @@ WITH written AS (
         CASE WHEN complained_at <= $as_of THEN complained_at END AS complained_at
     FROM message_facts
     WHERE
-        day > CAST($as_of AS DATE) - INTERVAL 180 DAY
+        day > CAST(plus_minutes($as_of, -180 * 1440) AS DATE)
         AND day <= CAST($as_of AS DATE)
         AND customer_id IS NOT NULL
         -- What members of staff do with theirs is not the customer's doing.

@@ -14,10 +14,10 @@ SELECT
     sum(attempts) AS attempts,
     sum(CASE WHEN attempts > 1 THEN 1 ELSE 0 END) AS retried,
     percentile_cont(0.5) WITHIN GROUP (
-        ORDER BY CASE WHEN state = 'completed' THEN (epoch(finished_at) - epoch(due_at)) / 60.0 END
+        ORDER BY CASE WHEN state = 'completed' THEN minutes_between(due_at, finished_at) END
     ) AS p50_minutes,
     percentile_cont(0.95) WITHIN GROUP (
-        ORDER BY CASE WHEN state = 'completed' THEN (epoch(finished_at) - epoch(due_at)) / 60.0 END
+        ORDER BY CASE WHEN state = 'completed' THEN minutes_between(due_at, finished_at) END
     ) AS p95_minutes
 FROM message_facts
 -- Settled by planning means it never was a job.

@@ -6,8 +6,8 @@ WITH sent AS (
         local_time(m.finished_at, coalesce(p.profile ->> '$.time_zone', 'UTC')) AS sent_at,
         m.opened_at,
         m.clicked_at,
-        (epoch(m.opened_at) - epoch(m.finished_at)) / 60.0 AS minutes_to_open,
-        (epoch(m.clicked_at) - epoch(m.finished_at)) / 60.0 AS minutes_to_click
+        minutes_between(m.finished_at, m.opened_at) AS minutes_to_open,
+        minutes_between(m.finished_at, m.clicked_at) AS minutes_to_click
     FROM message_facts AS m
     LEFT JOIN profiles AS p ON m.tenant_id = p.tenant_id
     WHERE m.state = 'completed'

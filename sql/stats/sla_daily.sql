@@ -3,7 +3,7 @@ WITH due AS (
     SELECT
         tenant_id,
         coalesce(escalation_level, 0) AS level,
-        (epoch(resolved_at) - epoch(created_at)) / 60.0 AS minutes,
+        minutes_between(created_at, resolved_at) AS minutes,
         minutes_of(coalesce(resolved_at, $as_of)) - minutes_of(sla_due_at) AS minutes_over,
         CASE
             WHEN resolved_at <= sla_due_at THEN 'in_time'
