@@ -25,7 +25,6 @@ from automation_pipelines.reports.wording import MODELS
 _FEW = 100
 """Messages below which a rate needs its interval beside it to be read at all."""
 
-
 _SURE = "more than chance explains."
 _UNSURE = "it could be chance, and shows neither an effect nor that there is none."
 _APART = "Each is shown below with its interval."

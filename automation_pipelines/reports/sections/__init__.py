@@ -22,8 +22,8 @@ from automation_pipelines.reports.sections.trend import trend
 Make = Callable[[Asked], Section | None]
 """`None`: the question has no such side; a section that lacks its data says so instead."""
 
-OF_A_CAMPAIGN: tuple[Make, ...] = (lift, experiments, funnel, trend, returns, reasons)
-OF_A_TENANT: tuple[Make, ...] = (
+_OF_A_CAMPAIGN: tuple[Make, ...] = (lift, experiments, funnel, trend, returns, reasons)
+_OF_A_TENANT: tuple[Make, ...] = (
     campaigns,
     lift,
     returns,
@@ -40,8 +40,8 @@ OF_A_TENANT: tuple[Make, ...] = (
 
 def sections(asked: Asked) -> tuple[Section, ...]:
     """All that a question has."""
-    made = (make(asked) for make in (OF_A_CAMPAIGN if asked.of_campaign else OF_A_TENANT))
+    made = (make(asked) for make in (_OF_A_CAMPAIGN if asked.of_campaign else _OF_A_TENANT))
     return tuple(section for section in made if section is not None)
 
 
-__all__ = ["OF_A_CAMPAIGN", "OF_A_TENANT", "sections"]
+__all__ = ["sections"]

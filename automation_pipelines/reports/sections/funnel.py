@@ -11,7 +11,6 @@ from automation_pipelines.reports.wording import STAGES
 _DRAWN = 3
 """Steps in the chart, those with most messages; all of them are in the table."""
 
-
 _COUNTED = (
     "A message counts on the day it was due, whenever people clicked it. Converted, as told: an event said "
     "so of the message; sales that it is credited with are among the key figures."

@@ -13,7 +13,6 @@ from automation_pipelines.reports.wording import sentence
 
 _DRAWN = 8
 
-
 _COMPARED = (
     "Everybody the draw meant to get it is compared with everybody it held out, reached or not, since the "
     "campaign began: this is what it caused, not what it is credited with."

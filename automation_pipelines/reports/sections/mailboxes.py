@@ -15,7 +15,6 @@ _LIMITS = (Mark(WARY, "0.1 %"), Mark(BLOCKED, "0.3 %", Tone.ALERT))
 _COUNTS = ("sent", "delivered", "bounced", "bounced_hard", "bounced_soft", "bounced_block", "complained")
 _DRAWN = 7
 
-
 _LINES = (
     "Above 0.1 % providers grow wary, above 0.3 % they block. An interval across a line says that there "
     "was too little mail to tell on which side it lies. Some of them, Gmail too, tell no single complaint."

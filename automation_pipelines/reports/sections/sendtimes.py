@@ -13,7 +13,6 @@ _ENOUGH = 20
 _HOURS = 6
 """Hours below which there is nothing to choose from."""
 
-
 _COUNTED = (
     "Of what was due in the last 180 days, whatever the period of the report, in the tenant's local time. "
     f"Hours with fewer than {_ENOUGH} messages are left empty. Nobody drew lots for the hour: what went out "
