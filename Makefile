@@ -31,11 +31,16 @@ dev: $(READY) ## The Dagster UI with its daemon, on http://127.0.0.1:3000
 	$(BIN)/automation init
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
 
+# What is compiled is kept: every worker, and every process a test starts, would compile it anew. Files go out in
+# their order: by their number of tests, the few long ones would come last, and one core would wait for the other.
+test cover: export PYTHONDONTWRITEBYTECODE =
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(READY) ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(TEST) $(ARGS)
 
 cover: $(READY) ## Run every test, with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+	$(TEST) --cov --cov-report=term $(ARGS)
 
 check: $(READY) ## Lint, types, layers and format
 	$(BIN)/ruff check .

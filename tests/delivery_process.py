@@ -1,13 +1,9 @@
-"""Delivers in a process of its own: `python -m tests.delivery_process HANG AT`.
-
-HANG names the step before which it prints a line and waits to be killed: `start_handoff`, `settle`, or
-`never`.
-"""
+"""Delivers in a process of its own, which may stop for ever on its way."""
 
 import os
-import sys
 import threading
 from datetime import datetime
+from multiprocessing.synchronize import Event
 from typing import Any
 
 from automation_pipelines.channels import build_channels
@@ -18,19 +14,9 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.settings import Settings
 
 
-def hang(*_: Any) -> Any:
-    """Say so, and wait to be killed."""
-    print("hanging", flush=True)  # noqa: T201
-    threading.Event().wait()
-
-
-def main(where: str, at: str) -> None:
+def deliver_all(settings: Settings, moment: datetime) -> None:
     """Deliver everything that is due."""
-    if where != "never":
-        setattr(jobs, where, hang)
-    settings = Settings()
     database = Database.open(settings.database)
-    moment = datetime.fromisoformat(at)
     channels = build_channels(settings)
     campaigns, owner = CampaignStore(database), f"process-{os.getpid()}"
     deliver(database, channels, campaigns, settings, clock=lambda: moment, owner=owner)
@@ -38,5 +24,12 @@ def main(where: str, at: str) -> None:
         channel.close()
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def hang_before(step: str, reached: Event, settings: Settings, moment: datetime) -> None:
+    """The same, but before a step of the ledger say so, and wait to be killed."""
+
+    def hang(*_: Any) -> Any:
+        reached.set()
+        threading.Event().wait()
+
+    setattr(jobs, step, hang)
+    deliver_all(settings, moment)

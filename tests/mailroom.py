@@ -1,13 +1,10 @@
 """A ledger with jobs to deliver, and ways to deliver them: at a given time, or in processes to be killed."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 import polars as pl
@@ -24,6 +21,8 @@ from automation_pipelines.ledger.suppressions import address_hash
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.messages import TemplateSource
 from automation_pipelines.settings import Settings
+from tests.delivery_process import deliver_all, hang_before
+from tests.processes import PROCESSES
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 PROFILE: dict[str, Any] = {
@@ -156,25 +155,16 @@ class Mailroom:
         assert moment is not None
         return moment
 
-    def process(self, *, hang: str = "never", at: datetime = NOON) -> "subprocess.Popen[str]":
-        """Start a process that delivers; `hang`: where it stops for ever and says so."""
-        environment = {
-            **os.environ,
-            "AUTOMATION_HOME": str(self.settings.home),
-            "AUTOMATION_DATABASE_URL": self.settings.database,
-            "AUTOMATION_CRM_URL": self.settings.crm,
-            "AUTOMATION_LEASE_SECONDS": str(self.settings.lease_seconds),
-            "AUTOMATION_CLAIM_BATCH": str(self.settings.claim_batch),
-        }
-        if self.settings.smtp_url:
-            environment["AUTOMATION_SMTP_URL"] = self.settings.smtp_url.get_secret_value()
-            environment |= {f"AUTOMATION_{name.upper()}": value for name, value in LINKS.items()}
-        if self.settings.sql_dir:
-            environment["AUTOMATION_SQL_DIR"] = str(self.settings.sql_dir)
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.delivery_process", hang, at.isoformat()],
-            cwd=Path(__file__).parents[1],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def process(self, *, at: datetime = NOON) -> ForkServerProcess:
+        """Start a process that delivers."""
+        process = PROCESSES.Process(target=deliver_all, args=(self.settings, at))
+        process.start()
+        return process
+
+    def hanging(self, step: str) -> ForkServerProcess:
+        """A process that delivers, and stopped for ever before a step: `start_handoff`, `settle`."""
+        reached = PROCESSES.Event()
+        process = PROCESSES.Process(target=hang_before, args=(step, reached, self.settings, NOON))
+        process.start()
+        assert reached.wait(60)
+        return process

@@ -393,11 +393,9 @@ def test_a_worker_killed_before_hand_off_loses_nothing_and_repeats_nothing(
     served: Mailroom, behaviour: Behaviour
 ) -> None:
     ids = served.plan(10)
-    worker = served.process(hang="start_handoff")
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "hanging\n"
+    worker = served.hanging("start_handoff")
     worker.kill()
-    worker.wait()
+    worker.join()
     assert behaviour.jobs == {}
     assert rescued(served, channel_of(served)) == Delivered(completed=10, returned=10)
     assert behaviour.jobs == {str(job): 1 for job in ids}
@@ -413,7 +411,7 @@ def test_a_worker_killed_before_the_answer_repeats_by_purpose_under_the_same_id(
     worker = served.process()
     wait_for(lambda: len(behaviour.log) == 5)
     worker.kill()
-    worker.wait()
+    worker.join()
     behaviour.slow_answer = 0
     done = rescued(served, channel_of(served))
     assert done == (Delivered(unknown=5) if purpose == "marketing" else Delivered(completed=5, returned=5))
@@ -427,11 +425,9 @@ def test_a_worker_killed_before_settling_leaves_no_second_copy_in_a_maildir(
 ) -> None:
     served.settings = served.settings.model_copy(update={"smtp_url": None})
     served.plan(10)
-    worker = served.process(hang="settle")
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "hanging\n"
+    worker = served.hanging("settle")
     worker.kill()
-    worker.wait()
+    worker.join()
     assert len(Maildir(served.settings.outbox)) == 10
     done = rescued(served, {"email": MaildirChannel(served.settings.outbox)})
     assert done == Delivered(completed=10, returned=10)
@@ -447,11 +443,9 @@ def test_a_worker_killed_between_the_crms_commit_and_settling_changes_nothing_on
         update={"sql_dir": tmp_path / "own", "crm_url": type(served.settings.smtp_url)(database_url)}
     )
     served.plan(4, step="level")
-    worker = served.process(hang="settle")
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "hanging\n"
+    worker = served.hanging("settle")
     worker.kill()
-    worker.wait()
+    worker.join()
     assert post.level() == 4
     assert served.states() == ["processing"] * 4
     assert rescued(served, {"crm": post.channel}) == Delivered(completed=4, returned=4)  # type: ignore[dict-item]
@@ -463,7 +457,9 @@ def test_two_workers_over_one_ledger_send_each_job_once(served: Mailroom, behavi
     served.settings = served.settings.model_copy(update={"lease_seconds": 60})
     ids = served.plan(400)
     workers = [served.process() for _ in range(2)]
-    assert [worker.wait(120) for worker in workers] == [0, 0]
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0]
     assert behaviour.jobs == {str(job): 1 for job in ids}
     assert set(served.states()) == {"completed"}
 
@@ -476,7 +472,8 @@ def test_a_slow_server_does_not_cost_the_lease(served: Mailroom, behaviour: Beha
     wait_for(lambda: behaviour.log)
     time.sleep(4)
     assert served.deliver({"email": Told()}, NOON, owner="other") == Delivered()
-    assert worker.wait(60) == 0
+    worker.join(60)
+    assert worker.exitcode == 0
     assert served.states() == ["completed"]
     assert len(behaviour.log) == 1
 

@@ -1,6 +1,5 @@
 """Rate limits, counted for all workers together."""
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,8 +12,8 @@ from automation_pipelines.ledger.claims import Claim
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.settings.limits import Daily, Rate
 from tests.ledger.planned import LEASE, NOW, claim, plan, url_of
+from tests.processes import PROCESSES
 
-SPAWN = multiprocessing.get_context("spawn")
 SECOND = timedelta(seconds=1)
 FAST, SLOW = Rate(100, 1), Rate(10, 1)
 
@@ -87,8 +86,8 @@ class TestClaimingUnderLimits:
 
     def test_workers_together_do_not_exceed_it(self, database: Database) -> None:
         plan(database, 500)
-        done = SPAWN.Queue()
-        workers = [SPAWN.Process(target=hurry, args=(url_of(database), f"w{n}", done)) for n in range(3)]
+        done = PROCESSES.Queue()
+        workers = [PROCESSES.Process(target=hurry, args=(url_of(database), f"w{n}", done)) for n in range(3)]
         for worker in workers:
             worker.start()
         counts = [done.get(timeout=120) for _ in workers]

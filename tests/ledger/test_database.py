@@ -1,9 +1,9 @@
 """Opening, migrating, transactions, columnar reads, bulk loads and the planner lock."""
 
-import multiprocessing
 import sqlite3
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from automation_pipelines.errors import ConfigurationError, LedgerError, LockedError
 from automation_pipelines.ledger.database import Database, dump_json
 from automation_pipelines.ledger.tables import UtcDateTime, audit, installation, jobs, metadata, ticks
+from tests.processes import PROCESSES
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 250, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ def _audit_at(url: str, count: int) -> None:
     _audit(Database.open(url), count)
 
 
-def _run(*processes: multiprocessing.Process) -> list[int | None]:
+def _run(*processes: ForkServerProcess) -> list[int | None]:
     for process in processes:
         process.start()
     for process in processes:
@@ -42,8 +43,8 @@ def _run(*processes: multiprocessing.Process) -> list[int | None]:
     return [process.exitcode for process in processes]
 
 
-def _process(target: object, *arguments: object) -> multiprocessing.Process:
-    return multiprocessing.get_context("spawn").Process(target=target, args=arguments)  # type: ignore[return-value, arg-type]
+def _process(target: object, *arguments: object) -> ForkServerProcess:
+    return PROCESSES.Process(target=target, args=arguments)
 
 
 class TestOpening:

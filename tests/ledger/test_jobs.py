@@ -1,6 +1,5 @@
 """Claims, hand-off, settlement and rescue, on both databases."""
 
-import multiprocessing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,8 +34,8 @@ from tests.ledger.planned import (
     states,
     url_of,
 )
+from tests.processes import PROCESSES
 
-SPAWN = multiprocessing.get_context("spawn")
 # Long past for either clock: PostgreSQL judges leases by its own.
 EXPIRED = {"now": NOW, "lease": timedelta(0)}
 MUCH_LATER = datetime(2200, 1, 1, tzinfo=UTC)
@@ -129,9 +128,9 @@ class TestClaiming:
 
     def test_two_processes_never_have_the_same_job(self, database: Database) -> None:
         plan(database, 20_000, tenant_id=pl.int_range(20_000) % 7)
-        done = SPAWN.Queue()
+        done = PROCESSES.Queue()
         workers = [
-            SPAWN.Process(target=drain, args=(url_of(database), f"w{n}", 1_000, done)) for n in range(2)
+            PROCESSES.Process(target=drain, args=(url_of(database), f"w{n}", 1_000, done)) for n in range(2)
         ]
         for worker in workers:
             worker.start()
@@ -293,8 +292,8 @@ class TestRescue:
 
     def test_a_process_killed_between_hand_offs(self, database: Database) -> None:
         plan(database, 10)
-        reached = SPAWN.Event()
-        process = SPAWN.Process(target=claim_and_stop, args=(url_of(database), 4, reached))
+        reached = PROCESSES.Event()
+        process = PROCESSES.Process(target=claim_and_stop, args=(url_of(database), 4, reached))
         process.start()
         assert reached.wait(60)
         process.kill()

@@ -1,6 +1,5 @@
 """Planning writes in one piece and never twice."""
 
-import multiprocessing
 from datetime import timedelta
 
 import polars as pl
@@ -21,9 +20,9 @@ from tests.ledger.planned import (
     url_of,
     write_slowly,
 )
+from tests.processes import PROCESSES
 
 MIXED = pl.when(pl.int_range(10) % 5 == 0).then(pl.lit("stale")).otherwise(pl.lit("planned"))
-SPAWN = multiprocessing.get_context("spawn")
 
 
 class TestWriting:
@@ -77,8 +76,8 @@ class TestWriting:
         assert few == many < 10
 
     def test_a_process_killed_in_the_middle_leaves_nothing(self, database: Database) -> None:
-        reached = SPAWN.Event()
-        process = SPAWN.Process(target=write_slowly, args=(url_of(database), 5_000, reached))
+        reached = PROCESSES.Event()
+        process = PROCESSES.Process(target=write_slowly, args=(url_of(database), 5_000, reached))
         process.start()
         assert reached.wait(60)
         process.kill()
