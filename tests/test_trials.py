@@ -410,6 +410,24 @@ def test_all_whom_only_the_draw_kept_apart_are_compared(database: Database, file
 
 
 @pytest.mark.planner
+def test_what_a_customer_of_several_subjects_buys_counts_once(database: Database, files: FileStore) -> None:
+    moments = (
+        {"subject_id": 10, "customer_id": 1, "variant": "a"},
+        {"subject_id": 11, "customer_id": 1, "variant": "a", "due_at": NOON + timedelta(hours=1)},
+        {"subject_id": 12, "customer_id": 1, "variant": "b", "due_at": NOON + timedelta(hours=2)},
+        {"subject_id": 13, "customer_id": 2, "reason": "holdout"},
+    )
+    for number, moment in enumerate(moments):
+        plan(database, moment, run_id=f"quote-{number}")
+    soon = {"converted_at": NOON + timedelta(minutes=90), "amount": 700}
+    tables = concluded(database, files, conversions({"amount": 100}, soon), LATER)
+    (row,) = tables["holdout_lift"]
+    assert (row["treated"], row["treated_converted"], row["treated_revenue"]) == (3, 2, 800)
+    assert results(tables, "converted") == {"a": (2, 1), "b": (1, 1)}
+    assert {name: row["total"] for name, row in of_metric(tables, "revenue").items()} == {"a": 700, "b": 100}
+
+
+@pytest.mark.planner
 def test_whoever_was_reached_before_anybody_was_held_out_is_compared_with_nobody(
     database: Database, files: FileStore
 ) -> None:

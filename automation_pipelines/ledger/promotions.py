@@ -122,7 +122,12 @@ def _converted(found: pl.DataFrame, conversions: pl.LazyFrame, as_of: datetime) 
     until = pl.col("first_due") + pl.duration(microseconds="time_to_act")
     in_time = pl.col("converted_at").is_between("first_due", pl.min_horizontal(until, pl.lit(as_of)))
     whose = ["tenant_id", "customer_id"]
-    bought = subjects.lazy().join(conversions, on=whose).filter(in_time).select("row").unique().collect()
+    purchases = subjects.lazy().join(conversions.with_row_index("purchase"), on=whose).filter(in_time)
+    # Several subjects may be of one customer: what it buys counts for the latest of them alone.
+    latest = purchases.sort("first_due", "subject_id", descending=[True, False], maintain_order=True).unique(
+        ["campaign_id", "occurrence", "purchase"], keep="first"
+    )
+    bought = latest.select("row").unique().collect()
     ours = (pl.col("others") == 0) & (pl.col("first_due") <= pl.col("ready"))
     acted = (pl.col("acted_at") <= until).fill_null(value=False) | pl.col("row").is_in(
         bought["row"].implode()

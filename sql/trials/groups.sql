@@ -58,13 +58,18 @@ began AS (
     WHERE p.place = 1 AND CAST(p.due_at AS DATE) >= p.day
 ),
 
-bought AS (
+-- Several subjects may be of one customer: what it buys counts for the latest of them alone.
+purchases AS (
     SELECT
         b.tenant_id,
         b.campaign,
         b.subject_id,
-        sum(CASE WHEN c.currency = u.currency THEN c.amount END) AS amount,
-        sum(CASE WHEN c.currency = u.currency THEN 0 ELSE 1 END) AS others
+        b.ready,
+        c.amount,
+        c.currency,
+        row_number() OVER (
+            PARTITION BY b.tenant_id, b.campaign, c.conversion_id ORDER BY b.first_due_at DESC, b.subject_id ASC
+        ) AS place
     FROM began AS b
     INNER JOIN conversion_facts AS c
         ON
@@ -72,9 +77,20 @@ bought AS (
             AND b.customer_id = c.customer_id
             AND c.converted_at >= b.first_due_at
             AND c.converted_at <= b.until
-    LEFT JOIN currencies AS u ON b.tenant_id = u.tenant_id
-    WHERE c.cancelled_at IS NULL AND b.ready
-    GROUP BY b.tenant_id, b.campaign, b.subject_id
+    WHERE c.cancelled_at IS NULL
+),
+
+bought AS (
+    SELECT
+        p.tenant_id,
+        p.campaign,
+        p.subject_id,
+        sum(CASE WHEN p.currency = u.currency THEN p.amount END) AS amount,
+        sum(CASE WHEN p.currency = u.currency THEN 0 ELSE 1 END) AS others
+    FROM purchases AS p
+    LEFT JOIN currencies AS u ON p.tenant_id = u.tenant_id
+    WHERE p.place = 1 AND p.ready
+    GROUP BY p.tenant_id, p.campaign, p.subject_id
 )
 
 SELECT
