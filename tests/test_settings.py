@@ -3,6 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from automation_pipelines.cli.front import Front
+from automation_pipelines.errors import ConfigurationError
 from automation_pipelines.settings import Settings
 
 WRONG = [
@@ -55,3 +57,10 @@ def test_who_is_told_of_failures_must_have_an_address(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AUTOMATION_NOTIFY_EMAIL", "operations")
     with pytest.raises(ValidationError, match="notify_email"):
         Settings()
+
+
+@pytest.mark.parametrize("variable", ["AUTOMATION_ATTRIBUTION__DAY", "AUTOMATION_WATCH__PAUSE"])
+def test_part_of_a_setting_that_there_is_not_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "3")
+    with pytest.raises(ConfigurationError, match=f"{variable}: Extra inputs"):
+        Front.open()

@@ -40,9 +40,7 @@ class Front:
         try:
             settings = Settings()
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False)
-            )
+            wrong = "; ".join(f"{_named(*e['loc'])}: {e['msg']}" for e in error.errors(include_input=False))
             msg = f"settings cannot be used: {wrong}"
             raise ConfigurationError(msg) from None
         return cls(Installation.open(settings), datetime.now(UTC), _user())
@@ -113,6 +111,11 @@ ROWS = click.IntRange(min=1)
 def worker() -> str:
     """A name for this process that no other has: who holds the jobs it delivers."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def _named(setting: str | int, *part: str | int) -> str:
+    """What a setting, or a part of one, is called in the environment."""
+    return "__".join((variable(str(setting)), *(str(word).upper() for word in part)))
 
 
 def _user() -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 ALLOWED_COSTS = "parts such as 'email=0.08, sms=4.5': minor units (cents) of the tenant's currency a message"
@@ -34,6 +34,8 @@ def _purposes(value: str) -> str:
 
 class Attribution(BaseModel):
     """Which messages a conversion is credited to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     days: int = Field(
         default=7, ge=1, le=30, description="How long after a message a conversion may be its work."
