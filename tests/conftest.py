@@ -33,8 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Share the tests of planning out between the databases; who names a test gets it on both.
 
-    The planner's statements run in DuckDB whatever the ledger is kept in, and what they ask of the ledger is
-    proved on both databases by `tests/ledger`.
+    The planner's statements run in DuckDB whatever the ledger is kept in, and so do those of audiences and
+    statistics; what they ask of the ledger and the CRM is proved on both databases by tests of that.
     """
     if not config.getoption("both_databases") and not any("::" in argument for argument in config.args):
         items[:] = [item for item in items if _falls_to_it(item)]
@@ -50,7 +50,7 @@ def _falls_to_it(item: pytest.Item) -> bool:
     return given in (None, ("sqlite", "postgres")[zlib.crc32(rest.encode()) % 2])
 
 
-_GIVEN = ("world", "database", "database_url")
+_GIVEN = ("world", "company", "database", "database_url")
 """The fixtures that are there once for each database."""
 
 

@@ -18,6 +18,7 @@ from automation_pipelines.tick import known, read_frames
 from tests.happened import happen
 from tests.world import World, at
 
+pytestmark = pytest.mark.planner
 CASES = Path(__file__).parent / "cases" / "audiences"
 
 
