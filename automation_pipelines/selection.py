@@ -157,6 +157,7 @@ def empty(source: str) -> pl.DataFrame:
     return pl.DataFrame(schema={**columns, "id_text": pl.String()})
 
 
+@cache
 def no_settings() -> pl.DataFrame:
     """The frame `settings` without tenants: one column for each setting, beside `tenant_id`."""
     columns = {name: FRAME_TYPES[setting.type] for name, setting in TENANT_SETTINGS.items()}
