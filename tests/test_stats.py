@@ -403,6 +403,11 @@ def test_small_figures_are_shown_with_the_digits_that_say_something(front: Front
     assert "sent 1, cost 0.00884" in said
     assert "│ cost 0 " in said
     assert "sent 0" not in said
+    with pytest.raises(RefusedError, match="another version"):
+        CliRunner().invoke(stats, ["show", "rfm"], obj=front, catch_exceptions=False)
+    front.settings.analytics.write_text("cut off", encoding="utf-8")
+    with pytest.raises(RefusedError, match="is damaged"):
+        CliRunner().invoke(stats, ["show", "rfm"], obj=front, catch_exceptions=False)
 
 
 def test_the_commands_restate_publish_show_and_ingest(front: Front, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.ledger.tables import jobs
 from automation_pipelines.sqlfiles import SqlFiles
-from automation_pipelines.stats import dataset, restate
+from automation_pipelines.stats import dataset, publish, restate
 from automation_pipelines.stats.checks import CHECKS, check, require_sound
 from automation_pipelines.stats.findings import Finding, Look
 from tests.past import NOON, plan, settle, tell
@@ -90,6 +90,16 @@ def test_a_row_that_is_there_twice_is_named(look: Look) -> None:
     look.files.replace(dataset(CAMPAIGN_DAILY), pl.concat([twice, twice]), day=DAY)
     finding = found(look)["campaign_daily", "as_declared"]
     assert finding.rows == [f"day {DAY}, tenant_id 1, campaign birthday, step wish, channel email, times 2"]
+
+
+def test_a_damaged_file_is_named_and_restating_its_day_heals_it(look: Look, tmp_path: Path) -> None:
+    (path,) = look.files.paths(dataset(MESSAGE_FACTS), [DAY])
+    path.write_bytes(path.read_bytes()[:100])
+    assert "message_facts/as_declared" in wrong(look)
+    with pytest.raises(FiguresError, match="over that day writes it anew"):
+        publish(look.database, look.files, SqlFiles(), tmp_path / "a.duckdb", as_of=NEXT)
+    restate(look.database, look.files, SqlFiles(), [DAY], as_of=NEXT)
+    assert wrong(look) == []
 
 
 def test_both_sides_of_a_difference_are_named(look: Look) -> None:

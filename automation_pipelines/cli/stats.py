@@ -173,8 +173,13 @@ def show(
     order = "day DESC, " if "day" in shown.key else ""
     picked, keys = ", ".join(shown.columns), ", ".join(shown.key)
     statement = f"SELECT {picked} FROM {shown.source} WHERE {where} ORDER BY {order}{keys} LIMIT $limit"
-    with duckdb.connect(str(path), read_only=True) as connection:
-        rows = connection.sql(statement, params={**wanted, "limit": limit}).pl()
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            rows = connection.sql(statement, params={**wanted, "limit": limit}).pl()
+    except (duckdb.IOException, duckdb.CatalogException, duckdb.BinderException) as error:
+        said = str(error).splitlines()[0]
+        msg = f"{path} is damaged or of another version ({said}): run `automation stats publish`"
+        raise RefusedError(msg) from None
     if as_json:
         say_json(rows)
         return

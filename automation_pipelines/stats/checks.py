@@ -6,6 +6,7 @@ old is told and published.
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 
@@ -167,10 +168,11 @@ def as_declared(look: Look, statistic: Statistic) -> Finding:
     check, types = declared(statistic), dict(schema(statistic))
     whole = look.asked is not None or statistic is CAMPAIGN_DAILY
     paths = look.files.paths(dataset(statistic), look.days if whole else look.lately)
-    odd = [path for path in paths if dict(pl.read_parquet_schema(path)) != types]
+    odd = [path for path in paths if _types(path) != types]
     if odd:
         days = pl.DataFrame({"file": [f"{path.parent.name}/{path.name}" for path in odd]})
-        return Finding(check, "not of this version's columns: `automation stats restate` these days", days)
+        said = "damaged, or not of this version's columns: `automation stats restate` these days"
+        return Finding(check, said, days)
     rows = look.rows(statistic, look.days if look.asked is not None else look.lately)
     required = [column.name for column in statistic.columns if column.required]
     missing = rows.filter(pl.any_horizontal(pl.col(required).is_null())).select(statistic.key).collect()
@@ -178,6 +180,13 @@ def as_declared(look: Look, statistic: Statistic) -> Finding:
         return Finding(check, "something required is missing", missing)
     twice = rows.group_by(statistic.key).len("times").filter(pl.col("times") > 1).sort(statistic.key)
     return Finding(check, f"{len(paths):,} files, each key once", twice.collect())
+
+
+def _types(path: Path) -> dict[str, pl.DataType] | None:
+    try:
+        return dict(pl.read_parquet_schema(path))
+    except pl.exceptions.ComputeError:  # it was cut off
+        return None
 
 
 def fresh(look: Look) -> Finding:

@@ -22,7 +22,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats.attribution import Terms
 from automation_pipelines.stats.inputs import Kept, bounds, of_day
-from automation_pipelines.stats.tables import dataset, filed_days, run, show_files
+from automation_pipelines.stats.tables import dataset, filed_days, run, schema, show_files, undamaged
 
 Frames = Mapping[str, pl.DataFrame]
 
@@ -82,9 +82,9 @@ def restate(
     moved: set[date] = set()
     ordered, kept = tuple(sorted(set(days))), Kept(db, files, as_of, terms or Terms())
     machines.settle(db, ordered, as_of)
-    with open_engine() as engine:
+    with undamaged(), open_engine() as engine:
         for day in ordered:
-            before = filed_days(files, MESSAGE_FACTS, [day])
+            before = _before(files, day)
             computed = _compute(engine, kept, sqlfiles, day, sources or {})
             for name, frame in computed.items():
                 files.replace(dataset(STATISTICS[name]), frame, day=day)
@@ -93,6 +93,14 @@ def restate(
         for day in sorted(moved.difference(ordered)):
             _credit_again(engine, kept, sqlfiles, day)
     return Restated(ordered, rows)
+
+
+def _before(files: FileStore, day: date) -> pl.DataFrame:
+    """The messages of a day as they are filed; of a damaged file nothing, so all that they touch follows."""
+    try:
+        return filed_days(files, MESSAGE_FACTS, [day])
+    except pl.exceptions.ComputeError:
+        return pl.DataFrame(schema=schema(MESSAGE_FACTS))
 
 
 def _credit_again(engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date) -> None:

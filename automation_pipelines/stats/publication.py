@@ -25,7 +25,7 @@ from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats import measures, trials
 from automation_pipelines.stats.attribution import Terms
 from automation_pipelines.stats.inputs import Kept, at_publication
-from automation_pipelines.stats.tables import dataset, derived_file, literal, run, show_files
+from automation_pipelines.stats.tables import dataset, derived_file, literal, run, show_files, undamaged
 
 
 def publish(
@@ -44,7 +44,8 @@ def publish(
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        rows, derived = _build(beside, Kept(db, files, as_of, terms or Terms()), sqlfiles)
+        with undamaged():
+            rows, derived = _build(beside, Kept(db, files, as_of, terms or Terms()), sqlfiles)
         _replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)

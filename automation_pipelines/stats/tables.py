@@ -1,16 +1,31 @@
 """One statistic: where it is filed, how its SQL is run, and that it returns what the catalogue says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from automation_pipelines.catalogue.types import Statistic
 from automation_pipelines.engine import FRAME_TYPES, SQL_TYPES, Engine
-from automation_pipelines.errors import ConfigurationError
+from automation_pipelines.errors import ConfigurationError, FiguresError
 from automation_pipelines.files import FileStore
 from automation_pipelines.sqlfiles import SqlFiles
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """`FiguresError` where a file that the engine reads within is damaged, as after a power failure."""
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        msg = (
+            f"a file of statistics cannot be read ({str(error).splitlines()[0]}): "
+            "`automation stats restate --from DAY --to DAY` over that day writes it anew"
+        )
+        raise FiguresError(msg) from error
 
 
 def dataset(statistic: Statistic) -> str:
