@@ -20,8 +20,9 @@ from automation_pipelines.installation import Installation
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.reports import Period, Question, numerals, report
 from automation_pipelines.reports.answer import _page
-from automation_pipelines.reports.charts import Bars
+from automation_pipelines.reports.charts import Bars, Estimate, Forest, Unit
 from automation_pipelines.reports.page import Page
+from automation_pipelines.reports.plots import forest
 from automation_pipelines.reports.published import Published
 from automation_pipelines.settings import Settings
 from tests.api.browser import browsing
@@ -405,3 +406,12 @@ def test_it_is_read_in_light_and_dark_on_a_phone_and_on_paper(html: str, tmp_pat
         images = [name for role, name in tab.heard() if role in {"img", "image"}]
         assert "From planned to converted" in " ".join(images)
         assert tab.said == []
+
+
+def test_a_long_name_leaves_room_for_its_figure() -> None:
+    row = Estimate(
+        "Wanderers of the World and Mountains Ltd", "+12.6 points (−18.0 to +14.2 points)", 1, 0, 2
+    )
+    drawn = forest(Forest((row,), Unit.POINTS))
+    name, told = (text.get_window_extent() for text in drawn.axes[0].texts)
+    assert name.x1 < told.x0

@@ -110,7 +110,8 @@ def forest(chart: Forest) -> Figure:
         _mark(axes, mark)
     for number, row in enumerate(chart.rows):
         y = step * number
-        write(back, 0, top + y + 12, clean(row.label, 30), weight="bold")
+        # As much of the name as the figure beside it leaves room for.
+        write(back, 0, top + y + 12, clean(row.label, max(12, min(30, 58 - len(row.told)))), weight="bold")
         back.text(WIDTH, top + y + 12, row.told, ha="right", va="center", size=TEXT, color=ink("ink"))
         # Lines stop short of the words above the interval.
         axes.vlines(ticks, y + 24, y + 44, color=ink("line"), linewidth=0.8)
