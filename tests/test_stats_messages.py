@@ -225,7 +225,7 @@ RESPONSE = ("tenant_id", "channel", "weekday", "hour", "sent", "opened", "clicke
 def test_hours_of_sending_are_those_of_the_tenants_clocks(database: Database, files: FileStore) -> None:
     # A Friday noon in UTC: 17:45 in Kathmandu, 14:00 in Berlin, where another is sent after midnight.
     first = sent(database, *({} for _ in range(3)))
-    sent(database, {"tenant_id": 2}, {"tenant_id": 3, "subject_id": 9})
+    sent(database, {"tenant_id": 2}, {"tenant_id": 3, "subject_id": 9}, {"tenant_id": 2, "recipient_id": 5})
     (midnight,) = sent(database, {"tenant_id": 2, "subject_id": 7, "due_at": NOON}, minutes=60 * 10 + 1)
     in_zone(database, _1=KATHMANDU, _2=BERLIN)
     with database.begin() as connection:

@@ -10,7 +10,11 @@ WITH sent AS (
         minutes_between(m.finished_at, m.clicked_at) AS minutes_to_click
     FROM message_facts AS m
     LEFT JOIN profiles AS p ON m.tenant_id = p.tenant_id
-    WHERE m.state = 'completed' AND m.day > CAST(plus_minutes($as_of, -180 * 1440) AS DATE)
+    WHERE
+        m.state = 'completed'
+        AND m.day > CAST(plus_minutes($as_of, -180 * 1440) AS DATE)
+        -- When staff read their copies says nothing of customers.
+        AND (m.recipient_id = 0 OR m.customer_id IS NULL)
 )
 
 SELECT

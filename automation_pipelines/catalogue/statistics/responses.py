@@ -108,7 +108,7 @@ _RESPONSE = (
         required=True,
     ),
     Column("hour", Type.INTEGER, "Hour of the hand-off on the tenant's clocks, 0 to 23.", required=True),
-    count("sent", "Messages the provider took responsibility for."),
+    count("sent", "Messages the provider took responsibility for; what staff got of customers' is left out."),
     count("opened", "Of these: opened by a person."),
     count("clicked", "Of these: clicked by a person."),
     count("opened_within_an_hour", "Opened by a person no later than 60 minutes after the hand-off."),
