@@ -40,12 +40,12 @@ class Provider:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Serve until the end of the block; then hang up on everybody, wherever they are."""
-        loop, ready = asyncio.new_event_loop(), threading.Event()
+        loop, ready, shut = asyncio.new_event_loop(), threading.Event(), threading.Event()
         sessions: set[_Session] = set()
 
         async def serve() -> asyncio.Server:
             def session() -> _Session:
-                return _Session(self.taken, sessions)
+                return _Session(self.taken, sessions, shut)
 
             return await loop.create_server(session, "127.0.0.1", self.port, reuse_address=True)
 
@@ -54,6 +54,7 @@ class Provider:
             ready.set()
             loop.run_forever()
             server.close()
+            shut.set()
             for one in list(sessions):
                 one.transport.abort()
             loop.run_until_complete(asyncio.sleep(0.05))
@@ -87,14 +88,17 @@ class _Session(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, taken: list[Taken], sessions: "set[_Session]") -> None:
-        self._taken, self._sessions = taken, sessions
+    def __init__(self, taken: list[Taken], sessions: "set[_Session]", shut: threading.Event) -> None:
+        self._taken, self._sessions, self._shut = taken, sessions, shut
         self._buffer, self._content = bytearray(), False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._sessions.add(self)
+        if self._shut.is_set():  # it had been let in already: nobody would ever answer it
+            transport.abort()
+            return
         transport.write(b"220 here\r\n")
 
     def connection_lost(self, _error: Exception | None) -> None:
