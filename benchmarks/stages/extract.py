@@ -8,7 +8,7 @@ import adbc_driver_sqlite.dbapi
 import polars as pl
 import sqlalchemy as sa
 
-from automation_pipelines.catalogue.sources import CRM_SOURCES
+from automation_pipelines.catalogue.sources import CRM_SOURCES, CRM_TABLES
 from automation_pipelines.demo.crm import build_crm
 from automation_pipelines.extraction import Demand, extract, open_crm
 from automation_pipelines.sqlfiles import SqlFiles
@@ -55,7 +55,7 @@ def whole(setting: Setting) -> Measured:
 
 def whole_raw(setting: Setting) -> Measured:
     with raw(setting) as connection, connection.cursor() as cursor, stopwatch() as watch:
-        tables = [cursor.execute(f"SELECT * FROM {name}").fetch_arrow_table() for name in CRM_SOURCES]
+        tables = [cursor.execute(f"SELECT * FROM {name}").fetch_arrow_table() for name in CRM_TABLES]
     rows = sum(table.num_rows for table in tables)
     return Measured(watch, rows, found=rows)
 
@@ -66,13 +66,13 @@ def whole_rows(setting: Setting) -> Measured:
         frames = list(_fetched(connection, f"LIMIT {_SAMPLE}"))
     with engine.connect() as connection:
         everything = sum(
-            connection.scalar(sa.text(f"SELECT count(*) FROM {name}")) or 0 for name in CRM_SOURCES
+            connection.scalar(sa.text(f"SELECT count(*) FROM {name}")) or 0 for name in CRM_TABLES
         )
     return Measured(watch, sum(frame.height for frame in frames), of=everything)
 
 
 def _fetched(connection: sa.Connection, limit: str) -> Iterator[pl.DataFrame]:
-    for name in CRM_SOURCES:
+    for name in CRM_TABLES:
         rows = connection.execute(sa.text(f"SELECT * FROM {name} {limit}"))
         yield pl.DataFrame(rows.fetchall(), schema=list(rows.keys()), orient="row", infer_schema_length=None)
 
