@@ -103,6 +103,11 @@ class Engine:
         made = self.connection.execute(f'CREATE TEMP TABLE "{name}" AS {statement}', dict(parameters or {}))
         self._rows[name] = made.fetchall()[0][0]
 
+    def show(self, name: str, statement: str) -> None:
+        """Let `name` stand for the rows of a statement, which runs whenever they are asked for."""
+        self._register(statement)
+        self.connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {statement}')
+
     def extend(self, name: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame to a table kept here."""
         self.connection.register("appended", frame)

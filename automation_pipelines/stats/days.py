@@ -22,7 +22,7 @@ from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats.attribution import Terms
 from automation_pipelines.stats.inputs import Kept, bounds, of_day
-from automation_pipelines.stats.tables import dataset, filed_days, run, schema, show_files, undamaged
+from automation_pipelines.stats.tables import dataset, filed, run, schema, show_files, undamaged
 
 Frames = Mapping[str, pl.DataFrame]
 
@@ -98,7 +98,7 @@ def restate(
 def _before(files: FileStore, day: date) -> pl.DataFrame:
     """The messages of a day as they are filed; of a damaged file nothing, so all that they touch follows."""
     try:
-        return filed_days(files, MESSAGE_FACTS, [day])
+        return filed(files, MESSAGE_FACTS, [day])
     except pl.exceptions.ComputeError:
         return pl.DataFrame(schema=schema(MESSAGE_FACTS))
 
@@ -107,8 +107,8 @@ def _credit_again(engine: Engine, kept: Kept, sqlfiles: SqlFiles, day: date) -> 
     """Credit the conversions of a day from what is filed of it; nothing else is computed or read."""
     if not kept.files.paths(dataset(CONVERSION_FACTS), [day]):
         return
-    filed = {each.name: filed_days(kept.files, each, [day]) for each in (MESSAGE_FACTS, CONVERSION_FACTS)}
-    engine.add(**filed, credited=kept.terms.credited())
+    known = {each.name: filed(kept.files, each, [day]) for each in (MESSAGE_FACTS, CONVERSION_FACTS)}
+    engine.add(**known, credited=kept.terms.credited())
     _show_windows(engine, kept.files, ATTRIBUTION_DAILY, day)
     frame = run(engine, sqlfiles, ATTRIBUTION_DAILY, day=day, sent_since=kept.terms.sent_since(day))
     kept.files.replace(dataset(ATTRIBUTION_DAILY), frame, day=day)
@@ -133,5 +133,4 @@ def _show_windows(engine: Engine, files: FileStore, statistic: Statistic, day: d
     for window in statistic.windows:
         other = STATISTICS[window.statistic]
         days = [day + timedelta(days=n) for n in range(-window.before, window.after + 1) if n]
-        engine.query(f"SELECT 1 FROM {other.name} LIMIT 0")
         show_files(engine, f"{other.name}_window", other, files.paths(dataset(other), days), more=other.name)

@@ -19,7 +19,7 @@ from automation_pipelines.catalogue.statistics import DERIVED, PUBLISHED, STATIS
 from automation_pipelines.catalogue.types import Column, Statistic
 from automation_pipelines.engine import SQL_TYPES, Engine, open_engine
 from automation_pipelines.errors import ConfigurationError, FiguresError
-from automation_pipelines.files import FileStore
+from automation_pipelines.files import FileStore, rewrite
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.sqlfiles import SqlFiles
 from automation_pipelines.stats import measures, trials
@@ -52,9 +52,7 @@ def publish(
     for statistic, frame in derived.items():
         path = derived_file(files, STATISTICS[statistic])
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        frame.write_parquet(hidden)
-        hidden.replace(path)
+        rewrite(path, frame)
     return rows
 
 
@@ -92,7 +90,7 @@ def _show_days(engine: Engine, files: FileStore, statistic: Statistic) -> None:
 
 def _view(engine: Engine, statistic: Statistic) -> None:
     """Let derived statistics name it as they name everything else."""
-    engine.connection.execute(f"CREATE TEMP VIEW {statistic.name} AS FROM analytics.{statistic.name}")
+    engine.show(statistic.name, f"FROM analytics.{statistic.name}")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from automation_pipelines.catalogue.statistics.segments import KEPT, SEGMENT_CHA
 from automation_pipelines.files import FileStore
 from automation_pipelines.ledger.database import Database
 from automation_pipelines.stats.segments import FILED, Segment, campaign_audiences, looked_at
-from automation_pipelines.stats.tables import dataset, filed_days
+from automation_pipelines.stats.tables import dataset, filed
 
 _SEEN = pl.Schema(
     {"tenant_id": pl.Int64(), "subjects": pl.Int64(), "looks": pl.Int64(), "audience": pl.String()}
@@ -37,7 +37,7 @@ def scope_of_day(
         "segments_looked_at": pl.DataFrame(names, schema=_SEGMENT, orient="row"),
         "segments_seen": pl.concat([pl.DataFrame(schema=_MEMBER), *map(_named, segments)]),
         "segments_before": _before(files, day) if segments else pl.DataFrame(schema=_MEMBER),
-        **{f"{each.name}_filed": filed_days(files, each, [day]) for each in KEPT},
+        **{f"{each.name}_filed": filed(files, each, [day]) for each in KEPT},
     }
 
 

@@ -38,18 +38,8 @@ def derived_file(files: FileStore, statistic: Statistic) -> Path:
     return files.root / f"{dataset(statistic)}.parquet"
 
 
-def filed(files: FileStore, statistic: Statistic) -> pl.DataFrame:
-    """A statistic whole, as it was filed or published last; empty where it never was."""
-    if statistic.daily:
-        found = files.read(dataset(statistic))
-    else:
-        path = derived_file(files, statistic)
-        found = pl.read_parquet(path) if path.exists() else pl.DataFrame()
-    return found if found.width else pl.DataFrame(schema=schema(statistic))
-
-
-def filed_days(files: FileStore, statistic: Statistic, days: Iterable[date]) -> pl.DataFrame:
-    """Days of a statistic as they are filed; empty where they are not."""
+def filed(files: FileStore, statistic: Statistic, days: Iterable[date] | None = None) -> pl.DataFrame:
+    """These days (default: all) of a statistic as they are filed; empty where they are not."""
     found = files.read(dataset(statistic), days)
     return found if found.width else pl.DataFrame(schema=schema(statistic))
 
@@ -81,9 +71,7 @@ def show_files(engine: Engine, view: str, statistic: Statistic, paths: list[Path
     if paths:
         listed = ", ".join(literal(path) for path in paths)
         parts.append(f"SELECT {columns} FROM read_parquet([{listed}], union_by_name = true)")
-    engine.connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {view} AS {' UNION ALL '.join(parts or [nothing(statistic)])}"
-    )
+    engine.show(view, " UNION ALL ".join(parts or [nothing(statistic)]))
 
 
 def nothing(statistic: Statistic) -> str:
