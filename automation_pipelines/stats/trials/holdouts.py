@@ -28,7 +28,7 @@ LIFTS: dict[str, pl.DataType] = {
 def groups(engine: Engine, sqlfiles: SqlFiles, days: int, as_of: datetime) -> pl.DataFrame:
     """Count those whom a holdout's draw kept apart, and who of them converted within so many days."""
     asked = {"as_of": as_of, "minutes": days * 24 * 60}
-    return counted(engine, sqlfiles, "groups", asked)
+    return counted(engine, sqlfiles, "placed", "groups", asked)
 
 
 def lifts(found: pl.DataFrame, days: int) -> pl.DataFrame:

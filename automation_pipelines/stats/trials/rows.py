@@ -12,9 +12,17 @@ from automation_pipelines.sqlfiles import SqlFiles
 Row = Mapping[str, Any]
 
 
-def counted(engine: Engine, sqlfiles: SqlFiles, name: str, values: Mapping[str, object]) -> pl.DataFrame:
-    """Run `sql/trials/<name>.sql`; its sums of whole numbers, which the engine keeps wider than any is."""
-    found = engine.query(sqlfiles.find("trials", name).text, values)
+def counted(
+    engine: Engine, sqlfiles: SqlFiles, subjects: str, name: str, values: Mapping[str, object]
+) -> pl.DataFrame:
+    """Count by `sql/trials/<name>.sql` the subjects that `<subjects>.sql` finds, and what they bought.
+
+    Sums of whole numbers come as such; the engine keeps them wider than any is.
+    """
+    engine.keep("began", sqlfiles.find("trials", subjects).text, values)
+    engine.keep("bought", sqlfiles.find("trials", "bought").text)
+    found = engine.query(sqlfiles.find("trials", name).text)
+    engine.drop("began", "bought")
     return found.with_columns(pl.selectors.decimal().cast(pl.Int64))
 
 

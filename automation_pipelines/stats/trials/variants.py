@@ -115,7 +115,7 @@ def arms(
         trials=pl.DataFrame(asked, schema={"campaign": pl.String(), "minutes": pl.Int64()}, orient="row"),
         promoted=promotions.verdicts(db, list(known)),
     )
-    return counted(engine, sqlfiles, "arms", {"as_of": as_of})
+    return counted(engine, sqlfiles, "drawn", "arms", {"as_of": as_of})
 
 
 def verdicts(found: pl.DataFrame, known: Mapping[str, Trial]) -> pl.DataFrame:
